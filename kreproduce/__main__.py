@@ -1,0 +1,5 @@
+"""`python -m kreproduce`."""
+
+from kreproduce.cli import main
+
+main()

@@ -1,0 +1,31 @@
+"""The command line: each command parses, calls and prints."""
+
+import sys
+
+import typer
+
+from kreproduce.cli import data, network, run
+from kreproduce.errors import KreproduceError
+
+app = typer.Typer(
+    name="kreproduce",
+    help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
+    epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data missing or damaged, "
+    "4 diverged, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("network")(network.network)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; faults that the user can mend become one sentence and an exit code."""
+    try:
+        app()
+    except KreproduceError as error:
+        print(f"kreproduce: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,162 @@
+"""`kreproduce run`: train, test and record one experiment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kreproduce.errors import SettingsError
+
+if TYPE_CHECKING:
+    from kreproduce.data.sources import Location
+    from kreproduce.experiment import Experiment
+    from kreproduce.runs import RunFolder
+
+Setting = dict[str, Any]
+
+
+def run(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET|FILE.yaml",
+            help="cifar10, malaria, colorectal_histology or digits; with --data-dir any name; "
+            "or a file of settings.",
+        ),
+    ],
+    variant: Annotated[str | None, typer.Option(help="baseline, v1 or v2 (default).")] = None,
+    size: Annotated[str | None, typer.Option(help="B0 (default) to B7.")] = None,
+    ch: Annotated[int | None, typer.Option(help="Channels per group, Ch.")] = None,
+    no_l: Annotated[bool, typer.Option("--no-l", help="Leave out layer L.")] = False,
+    relu: Annotated[bool, typer.Option("--relu", help="ReLU instead of swish.")] = False,
+    hflip: Annotated[
+        bool, typer.Option("--hflip", help="Headline: each test image and its mirror image.")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(help="Default: the paper's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: 1.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="auto (default), float32, mixed_float16, mixed_bfloat16.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Take only so many training images; never in a table.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of images (train/CLASS/*, test/CLASS/*, or CLASS/*), or TFDS'."
+        ),
+    ] = None,
+    data_name: Annotated[
+        str | None, typer.Option(help="What to call images that are not the original ones.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be run, and do nothing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run a finished experiment anew.")] = False,
+) -> None:
+    """Train, test and record one experiment."""
+    given: dict[str, Any] = {
+        "variant": variant,
+        "size": size,
+        "ch": ch,
+        "layer_l": False if no_l else None,
+        "activation": "relu" if relu else None,
+        "hflip": True if hflip else None,
+        "epochs": epochs,
+        "seed": seed,
+        "precision": precision,
+        "limit": limit,
+        "data_name": data_name,
+    }
+    flags = {key: value for key, value in given.items() if value is not None}
+    experiment, location = _experiment(target, flags, overrides or [], data_dir)
+    from kreproduce.runs import RunFolder
+
+    folder = RunFolder(results, experiment)
+    if dry_run:
+        _print_plan(experiment, folder)
+        return
+    record = folder.record()
+    if record is not None and not force:
+        _print_summary(record, experiment)
+        print("it was finished before; --force runs it anew")
+        return
+    _train(experiment, location, folder)
+
+
+def _experiment(
+    target: str, flags: Setting, overrides: list[str], data_dir: Path | None
+) -> tuple["Experiment", "Location"]:
+    """The settings in their layers: file or dataset, flags, --set; and where the images lie."""
+    from kreproduce import experiment as settings
+    from kreproduce.data import sources
+
+    is_file = Path(target).suffix in (".yaml", ".yml")
+    base = settings.read(Path(target)) if is_file else {"dataset": target}
+    layers = [base, flags, settings.parse_overrides(overrides)]
+    dataset = settings.dataset_of(*layers)
+    location = sources.locate(dataset, data_dir)
+    try:
+        return settings.resolve(_implied(location, dataset), *layers), location
+    except SettingsError as error:
+        if is_file:
+            raise SettingsError(f"{target}: {error}") from None
+        raise
+
+
+def _implied(location: "Location", dataset: str) -> Setting:
+    """What a folder of images says by itself: its name in records and its classes."""
+    from kreproduce.data import sources
+
+    if location.kind != "folder":
+        return {}
+    if dataset in sources.DATASETS:
+        return {"data_name": f"{dataset}-folder"}
+    return {"classes": len(sources.open_source(location, dataset).class_names)}
+
+
+def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") -> None:
+    from kreproduce.data import dataset, prepare, sources
+
+    if location.kind == "tfds" and location.path is None:
+        prepare.prepare(experiment.dataset)
+        location = sources.locate(experiment.dataset, None)
+    images = dataset.load(experiment, location)
+    from kreproduce.report import Report
+    from kreproduce.training import trainer
+
+    try:
+        record = trainer.run(experiment, images, folder, Report())
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command starts it anew")
+        raise typer.Exit(130) from None
+    _print_summary(record, experiment)
+    print(f"  recorded in {folder.path}")
+
+
+def _print_summary(record: dict[str, Any], experiment: "Experiment") -> None:
+    from kreproduce.report import summary
+
+    print("\n".join(summary(record, experiment)))
+
+
+def _print_plan(experiment: "Experiment", folder: "RunFolder") -> None:
+    """The resolved settings, what the network costs, and where the run would be recorded."""
+    from dataclasses import replace
+
+    import yaml
+
+    from kreproduce.network.cost import count
+
+    print(yaml.safe_dump(experiment.model_dump(), sort_keys=False).rstrip())
+    trained = count(experiment.architecture)
+    counted = count(replace(experiment.architecture, padding="counted"))
+    print(f"# parameters: {trained.parameters:,}")
+    print(f"# computations, as the paper counts: {counted.computations:,}")
+    if trained.computations != counted.computations:
+        print(f"# computations of the network as trained: {trained.computations:,}")
+    print(f"# run folder: {folder.path}")

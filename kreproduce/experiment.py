@@ -1,0 +1,272 @@
+"""Everything that decides a result, in one frozen object: what is run, and what is it called."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kreproduce import paper, recipes
+from kreproduce.errors import SettingsError, nearest
+from kreproduce.network.architecture import STRIDES, Activation, Architecture, Size, Variant
+from kreproduce.network.grouping import Interleaving
+from kreproduce.settings_file import parse_scalar, read_settings
+
+Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Augmentation(_Strict):
+    """The ranges of the one affine warp a training image gets, each drawn uniformly.
+
+    Attributes:
+        rotation: degrees to either side.
+        shift: share of height and width, to either side.
+        shear: degrees to either side.
+        zoom: z draws each axis' factor from [1 - z, 1 + z].
+        horizontal_flip: mirror left and right, every second image.
+        vertical_flip: mirror top and bottom, every second image.
+    """
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    shift: Fraction
+    shear: Annotated[float, Field(ge=0, lt=90)]
+    zoom: Fraction
+    horizontal_flip: bool
+    vertical_flip: bool
+
+
+class Experiment(_Strict):
+    """The settings of one run, complete.
+
+    Attributes:
+        dataset: cifar10, malaria, colorectal_histology, digits, or a name for a folder of images.
+        data_name: what its images are called in records; the dataset's own name is kept for the
+            original images.
+        classes: number of classes.
+        variant, ch, size, layer_l, activation, interleaving, padding, bn_momentum, input_size,
+            skip_strides: see `Architecture`.
+        resize: rule of the nearest neighbour that brings an image to the input size: "pil", or
+            "opencv" behind a padding to a square.
+        epochs: passes over the training images.
+        cycle: epochs of a cycle of the learning rate.
+        batch_size: images a step, over all devices.
+        precision: "auto" is the authors' on a GPU and float32 on a CPU.
+        augmentation: of the training images.
+        validation: how validation images are shown: "augmented" anew each epoch, "fourfold" with
+            all flips, or "plain".
+        seed: of initialisation, shuffling, augmentation and dropout.
+        limit: number of training images taken, the others in proportion; None is all.
+        hflip: whether the headline sums the outputs for an image and its mirror image. It
+            changes no training, and is not part of the identity.
+    """
+
+    dataset: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+    data_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+    classes: Annotated[int, Field(ge=2, le=100_000)]
+    variant: Variant = "v2"
+    size: Size = "B0"
+    ch: Annotated[int, Field(ge=1, le=100_000)] | None
+    layer_l: bool = True
+    activation: Activation = "swish"
+    interleaving: Interleaving = "authors"
+    padding: Literal["trained", "counted"] = "trained"
+    bn_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    input_size: Annotated[int, Field(ge=1, le=4096)]
+    skip_strides: Annotated[int, Field(ge=0, le=STRIDES)]
+    resize: Literal["pil", "opencv"]
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    cycle: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    precision: Precision = "auto"
+    augmentation: Augmentation
+    validation: Literal["augmented", "fourfold", "plain"]
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    limit: Annotated[int, Field(ge=1)] | None = None
+    hflip: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_meaning(self) -> Self:
+        if self.variant == "baseline" and self.ch is not None:
+            raise ValueError(
+                "ch has no meaning for the baseline, which has no groups; leave it out"
+            )
+        if self.variant != "baseline" and self.ch is None:
+            raise ValueError(f"{self.variant} needs the channels per group; say --ch 16, for one")
+        if self.variant != "v2" and not self.layer_l:
+            raise ValueError(
+                f"no L (layer_l: false) has no meaning for {self.variant}; it is a variant of v2"
+            )
+        if self.interleaving != "authors" and not (self.variant == "v2" and self.layer_l):
+            raise ValueError("interleaving can be chosen only for v2 with layer L; leave it out")
+        return self
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The network to train."""
+        return Architecture(
+            **{name: getattr(self, name) for name in Architecture.__dataclass_fields__}
+        )
+
+    @cached_property
+    def identity(self) -> str:
+        """Eight hex digits from the settings that decide a result.
+
+        Settings at the default that the class gives them are left out, so that a setting
+        added later, with a default, leaves the identities of older runs as they are.
+        """
+        values = self.model_dump(exclude_defaults=True, exclude={"hflip"})
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def model_name(self) -> str:
+        """A short name of the network, say "v2-32ch-relu"."""
+        parts = [self.variant if self.size == "B0" else f"{self.size.lower()}-{self.variant}"]
+        parts += [f"{self.ch}ch"] if self.ch is not None else []
+        parts += [] if self.layer_l else ["nol"]
+        parts += ["relu"] if self.activation == "relu" else []
+        return "-".join(parts)
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run's folder; the same experiment has the same name everywhere."""
+        return f"{self.data_name}-{self.model_name}-{self.epochs}epochs-{self.identity}"
+
+    @property
+    def gpu_precision(self) -> str:
+        """The precision on a GPU, "auto" resolved."""
+        if self.precision != "auto":
+            return self.precision
+        return recipes.gpu_precision(self.dataset, self.variant, self.epochs)
+
+    def published(self) -> paper.Row | None:
+        """The row of the paper that has exactly these settings, or None.
+
+        Seed, precision, the images' name and the number of images taken are not compared: they
+        are conditions under which a row is measured.
+        """
+        row = paper.published(
+            self.dataset,
+            self.epochs,
+            self.variant,
+            self.ch,
+            self.layer_l,
+            self.activation,
+            self.hflip,
+        )
+        if row is None:
+            return None
+        kept = {"seed", "precision", "limit", "data_name"}
+        chosen = {"dataset", "epochs", "variant", "ch", "layer_l", "activation", "hflip"}
+        theirs = resolve(self.model_dump(include=kept | chosen))
+        return row if theirs == self else None
+
+
+def resolve(*layers: dict[str, Any]) -> Experiment:
+    """The experiment of settings in layers, a later layer over an earlier one.
+
+    Raises:
+        SettingsError: a setting is unknown, of a wrong type or range, or has no meaning.
+    """
+    values: dict[str, Any] = {}
+    for layer in layers:
+        _check_known(layer)
+        values |= {key: value for key, value in layer.items() if "." not in key}
+    dataset_of(values)
+    values = recipes.complete(values)
+    values = _with_augmentation(values, layers)
+    try:
+        return Experiment(**values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def dataset_of(*layers: dict[str, Any]) -> str:
+    """The name of the dataset that settings in layers ask for.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    name = next((layer["dataset"] for layer in reversed(layers) if "dataset" in layer), None)
+    if name is None:
+        raise SettingsError("the settings name no dataset; add a line such as 'dataset: cifar10'")
+    if not isinstance(name, str):
+        raise SettingsError(f"dataset: {name!r} is not a name; for one, cifar10 is")
+    return name
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file.
+
+    Raises:
+        SettingsError: the file is missing, not YAML, or has an unknown setting.
+    """
+    values = read_settings(path)
+    try:
+        _check_known(values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    return values
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """The settings in `key=value` pairs, values as in YAML.
+
+    Raises:
+        SettingsError: a pair is none, or its value cannot be read.
+    """
+    values = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"--set takes key=value, not {pair!r}; for one, --set epochs=2")
+        values[key.strip()] = parse_scalar(text, f"--set {pair}")
+    return values
+
+
+def _check_known(values: dict[str, Any]) -> None:
+    known = [*Experiment.model_fields]
+    inner = [f"augmentation.{name}" for name in Augmentation.model_fields]
+    for key in values:
+        if key not in known and key not in inner:
+            raise SettingsError(f"unknown setting {key!r}; {nearest(str(key), known + inner)}")
+
+
+def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Lay the parts of the augmentation that were set over the recipe's."""
+    merged = dict(recipes.RECIPES.get(values["dataset"], recipes.OTHER)["augmentation"])
+    for layer in layers:
+        given = layer.get("augmentation", {})
+        if not isinstance(given, dict):
+            raise SettingsError(f"augmentation: {given!r} is not a group of settings")
+        merged |= given
+        merged |= {
+            key.removeprefix("augmentation."): value
+            for key, value in layer.items()
+            if key.startswith("augmentation.")
+        }
+    return values | {"augmentation": merged}
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first fault that pydantic found, as one sentence."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = [f"augmentation.{name}" for name in Augmentation.model_fields]
+        return f"unknown setting {place!r}; {nearest(place, known)}"
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    if fault["type"] == "missing":
+        return f"{place} is not set and does not follow from the other settings"
+    given = repr(fault["input"])
+    given = given if len(given) < 60 else f"{given[:60]}…"
+    return f"{place}: {given} is refused; {fault['msg'][0].lower()}{fault['msg'][1:]}"

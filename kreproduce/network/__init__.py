@@ -1,0 +1,1 @@
+"""EfficientNet and its k-variants: described as data, counted, built."""

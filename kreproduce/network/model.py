@@ -1,0 +1,83 @@
+"""A description built: a Keras model."""
+
+import keras
+from keras import layers
+
+from kreproduce.network import operations as op
+from kreproduce.network.architecture import Architecture
+from kreproduce.network.description import describe
+from kreproduce.network.layers import GroupedPointwise, Interleave
+
+
+def build(architecture: Architecture, name: str = "network") -> keras.Model:
+    """Build the Keras model of a network, under the current dtype policy.
+
+    The model maps images of shape (batch, size, size, 3) in [0, 1] to class probabilities of
+    shape (batch, classes), in float32 whatever the policy. Its layers carry the names of the
+    description's nodes; "classifier_logits" is what a loss should be computed from.
+    """
+    network = describe(architecture)
+    tensors = {op.INPUT: keras.Input(network.input_shape, name=op.INPUT)}
+    for node in network.nodes:
+        inputs = [tensors[name] for name in node.inputs]
+        layer = _layer(node)
+        tensors[node.name] = layer(inputs if len(inputs) > 1 else inputs[0])
+    return keras.Model(tensors[op.INPUT], tensors[network.nodes[-1].name], name=name)
+
+
+def _layer(node: op.Node) -> keras.layers.Layer:
+    name = node.name
+    match node.operation:
+        case op.Pad(before=before, after=after):
+            return layers.ZeroPadding2D(((before, after), (before, after)), name=name)
+        case op.Convolution(kernel=kernel, stride=stride, filters=filters):
+            return layers.Conv2D(
+                filters, kernel, stride, use_bias=False, kernel_initializer=_fan_out(), name=name
+            )
+        case op.DepthwiseConvolution(kernel=kernel, stride=stride):
+            return layers.DepthwiseConv2D(
+                kernel,
+                stride,
+                padding="same" if stride == 1 else "valid",
+                use_bias=False,
+                depthwise_initializer=_fan_out(),
+                name=name,
+            )
+        case op.Pointwise(filters=filters, bias=bias, initializer=initializer):
+            weights = _fan_out() if initializer == "fan_out_normal" else "glorot_uniform"
+            return layers.Conv2D(filters, 1, use_bias=bias, kernel_initializer=weights, name=name)
+        case op.GroupedPointwise(grouping=grouping, bias=bias):
+            return GroupedPointwise(
+                grouping.filters,
+                grouping.groups,
+                grouping.group_channels,
+                grouping.interleave,
+                use_bias=bias,
+                name=name,
+            )
+        case op.Interleave(step=step):
+            return Interleave(step, name=name)
+        case op.BatchNormalization(momentum=momentum):
+            return layers.BatchNormalization(momentum=momentum, name=name)
+        case op.Activation(function=function):
+            return layers.Activation(function, name=name)
+        case op.GlobalAverage(flat=flat):
+            return layers.GlobalAveragePooling2D(keepdims=not flat, name=name)
+        case op.Scale():
+            return layers.Multiply(name=name)
+        case op.Add():
+            return layers.Add(name=name)
+        case op.Dropout(rate=rate, whole_samples=whole_samples):
+            noise_shape = (None, 1, 1, 1) if whole_samples else None
+            return layers.Dropout(rate, noise_shape=noise_shape, name=name)
+        case op.Dense(units=units):
+            classifier = keras.initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+            return layers.Dense(units, kernel_initializer=classifier, dtype="float32", name=name)
+        case op.Softmax():
+            return layers.Activation("softmax", dtype="float32", name=name)
+    raise TypeError(f"no layer for {node.operation}")
+
+
+def _fan_out() -> keras.initializers.Initializer:
+    """He's initialisation by fan out, of stem, depthwise and the baseline's pointwise layers."""
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")

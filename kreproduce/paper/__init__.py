@@ -1,0 +1,44 @@
+"""What the paper prints (Entropy 2022, 24, 1264), what is wrong in it, and its raw runs.
+
+Nothing here is counted or measured by this project; `data/README.md` names the sources.
+"""
+
+from kreproduce.paper.authors import AuthorRun, authors_run, runs
+from kreproduce.paper.tables import (
+    TRAINED,
+    Activation,
+    Erratum,
+    GroupingRow,
+    Row,
+    SizeRow,
+    TextErratum,
+    Variant,
+    errata,
+    grouping_rows,
+    published,
+    right,
+    rows,
+    size_rows,
+    text_errata,
+)
+
+__all__ = [
+    "TRAINED",
+    "Activation",
+    "AuthorRun",
+    "Erratum",
+    "GroupingRow",
+    "Row",
+    "SizeRow",
+    "TextErratum",
+    "Variant",
+    "authors_run",
+    "errata",
+    "grouping_rows",
+    "published",
+    "right",
+    "rows",
+    "runs",
+    "size_rows",
+    "text_errata",
+]

@@ -1,0 +1,1 @@
+"""A run: what a network is shown, how it is trained and tested."""
