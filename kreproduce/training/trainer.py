@@ -149,6 +149,8 @@ class Trainer:
                     # XLA makes these networks ten times slower on a CPU under TensorFlow.
                     jit_compile="auto" if self._may_compile() else False,
                 )
+                # Variables made in the first step would make TensorFlow trace it twice.
+                model.optimizer.build(model.trainable_variables)
         finally:
             keras.config.set_dtype_policy(before)
         return network, model

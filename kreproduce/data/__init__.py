@@ -1,0 +1,1 @@
+"""The images: where they lie, how they are divided, and what training does to them."""

@@ -1,0 +1,84 @@
+"""A dataset as an experiment uses it: read, brought to one size and divided."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kreproduce.data import resize, sources, splits
+from kreproduce.data.images import fingerprint
+from kreproduce.errors import DataError
+from kreproduce.experiment import Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Images uint8 (n, height, width, 3), no larger than the network's input; labels int32 (n,)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The three subsets, the class names, and what a record says about them."""
+
+    class_names: tuple[str, ...]
+    train: Subset
+    validation: Subset
+    test: Subset
+    record: dict[str, Any]
+
+
+def load(experiment: Experiment, location: sources.Location) -> Dataset:
+    """Read an experiment's images from where they lie.
+
+    Raises:
+        DataError: they are missing, damaged, of another number of classes, or foreign under the
+            name of a dataset of the paper.
+        SettingsError: the limit takes fewer images than there are classes.
+    """
+    source = sources.open_source(location, experiment.dataset)
+    foreign = sources.foreign_reason(source, experiment.dataset)
+    _check(experiment, source, foreign)
+    split = splits.split(source.labels, source.names, source.parts, source.kind)
+    if experiment.limit is not None:
+        split = splits.limit(split, source.labels, experiment.limit)
+    indices = [split.train, split.validation, split.test]
+    labels = source.labels[np.concatenate(indices)]
+    images = resize.to_uniform(
+        source.read(np.concatenate(indices)), experiment.input_size, experiment.resize
+    )
+    ends = np.cumsum([len(part) for part in indices])[:-1]
+    train, validation, test = (
+        Subset(*part) for part in zip(np.split(images, ends), np.split(labels, ends), strict=True)
+    )
+    record = {
+        "name": experiment.data_name,
+        "source": source.kind,
+        "original": foreign is None,
+        "foreign_because": foreign,
+        "split": split.rule,
+        "train": len(train.labels),
+        "validation": len(validation.labels),
+        "test": len(test.labels),
+        "image_shape": list(images.shape[1:]),
+        "fingerprint": fingerprint(images, labels),
+    }
+    return Dataset(source.class_names, train, validation, test, record)
+
+
+def _check(experiment: Experiment, source: sources.Source, foreign: str | None) -> None:
+    found = len(source.class_names)
+    if found != experiment.classes:
+        raise DataError(
+            f"the images have {found} classes and the network {experiment.classes}; "
+            f"say --set classes={found}, or give the right images"
+        )
+    paper_name = experiment.data_name in sources.DATASETS and experiment.data_name != "digits"
+    if foreign is not None and paper_name:
+        raise DataError(
+            f"these are not the original images of {experiment.data_name} ({foreign}); "
+            f"give them a name of their own, say --data-name {experiment.dataset}-mine"
+        )

@@ -1,0 +1,105 @@
+"""A labelled set of images, decoded only as far as it is asked for."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kreproduce.errors import DataError
+
+Image = NDArray[np.uint8]
+"""One image: uint8 (height, width, 3), RGB."""
+
+_READERS = 8
+_BLOCK = 64  # handing over one small image at a time would cost more than decoding it
+_EIGHT_BIT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A listed set of n images; `read` decodes those asked for.
+
+    Attributes:
+        name: The dataset's name.
+        kind: 'builtin', 'tfds' or 'folder'.
+        class_names: The classes in the order of their labels.
+        labels: int32 (n,).
+        names: n file names or ids, all '' where the set has none.
+        parts: n of 'train' and 'test', or of 'all' where the set is not divided.
+        decode: One image by its index; raises DataError where it is damaged.
+    """
+
+    name: str
+    kind: str
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int32]
+    names: list[str]
+    parts: NDArray[np.str_]
+    decode: Callable[[int], Image]
+
+    def read(self, indices: Iterable[int] | NDArray[Any]) -> list[Image]:
+        """The images of `indices`, each uint8 (h, w, 3), in their order.
+
+        Raises:
+            DataError: One of them is damaged; the message names it.
+        """
+        wanted = [int(index) for index in indices]
+        blocks = [wanted[i : i + _BLOCK] for i in range(0, len(wanted), _BLOCK)]
+        with ThreadPoolExecutor(_READERS) as pool:
+            return [image for block in pool.map(self._read_block, blocks) for image in block]
+
+    def _read_block(self, block: list[int]) -> list[Image]:
+        return [self.decode(index) for index in block]
+
+
+def decode_image(data: bytes, name: str) -> Image:
+    """An encoded image as uint8 (h, w, 3): grey and palettes become RGB, alpha is dropped.
+
+    Args:
+        data: The content of a PNG, JPEG, TIFF or BMP file.
+        name: What to call the image in a message.
+
+    Raises:
+        DataError: The image is damaged, or has more than 8 bits a channel.
+    """
+    from PIL import Image as Pillow
+
+    try:
+        with Pillow.open(io.BytesIO(data)) as image:
+            if image.mode in _EIGHT_BIT_MODES:
+                # Pillow warns when a palette with transparency goes to RGB in one step.
+                opaque = image.convert("RGBA") if "transparency" in image.info else image
+                return np.array(opaque.convert("RGB"))
+            mode = image.mode
+    # Each of Pillow's formats has its own exceptions for damaged content (SyntaxError among them).
+    except Exception as error:
+        raise DataError(
+            f"{name} cannot be read as an image ({reason(error)}): replace it or remove it"
+        ) from error
+    raise DataError(
+        f"{name} has more than 8 bits a channel (Pillow's mode {mode}): convert it to 8 bits"
+    )
+
+
+def fingerprint(images: Iterable[Image], labels: ArrayLike) -> str:
+    """The SHA-256, in hexadecimal, of every image's shape and bytes, and of the labels.
+
+    A list of images and the same images stacked into one array have the same fingerprint.
+    """
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(np.asarray(image.shape, "<i4").tobytes())
+        digest.update(np.ascontiguousarray(image).tobytes())
+    digest.update(np.asarray(labels, "<i4").tobytes())
+    return digest.hexdigest()
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an exception's message, to stand inside a sentence."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(". :")

@@ -1,0 +1,61 @@
+"""Bringing images to one size by the two nearest-neighbour rules of the authors' code."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kreproduce.data.images import Image
+
+Rule = Literal["pil", "opencv"]
+
+
+def nearest_indices(source: int, target: int, rule: Rule) -> NDArray[np.int64]:
+    """The source pixel of each of `target` pixels along one axis of `source` pixels, (target,).
+
+    'pil' is floor((d + 0.5) source/target) for output pixel d, with the step source/target added
+    up in doubles as Pillow does: where the product is a whole number, rounding decides.
+    'opencv' is floor(d · (1 / (target/source))) in doubles.
+    """
+    if rule == "pil":
+        step = source / target
+        steps = np.full(target, step)
+        steps[0] = step * 0.5
+        positions = np.add.accumulate(steps)
+    else:
+        positions = np.arange(target) * (1 / (target / source))
+    return np.minimum(positions.astype(np.int64), source - 1)
+
+
+def pad_to_square(image: NDArray[Any]) -> NDArray[Any]:
+    """Zeros of floor((longer - side) / 2) on both sides of the shorter axis of (h, w, c).
+
+    As in the authors' code, an odd difference stays one pixel off square.
+    """
+    longer = max(image.shape[:2])
+    before = [(longer - side) // 2 for side in image.shape[:2]]
+    return np.pad(image, [(before[0],) * 2, (before[1],) * 2, (0, 0)])
+
+
+def to_uniform(images: Sequence[Image], size: int, rule: Rule) -> Image:
+    """Stacks images into uint8 (n, h, w, 3).
+
+    Images that are all of one shape, square and no larger than `size` stay as they are: the
+    `Enlarge` layer brings them to size later, on the device, for a fraction of the memory.
+    Others are brought to size × size, by 'opencv' (the medical sets) after padding to a square.
+    """
+    shapes = {image.shape for image in images}
+    if len(shapes) == 1:
+        height, width, _ = shapes.pop()
+        if height == width <= size:
+            return np.stack(images)
+    result = np.empty((len(images), size, size, 3), np.uint8)
+    for row, image in zip(result, images, strict=True):
+        row[...] = _resized(pad_to_square(image) if rule == "opencv" else image, size, rule)
+    return result
+
+
+def _resized(image: Image, size: int, rule: Rule) -> Image:
+    rows, columns = (nearest_indices(side, size, rule) for side in image.shape[:2])
+    return image[rows[:, np.newaxis], columns]

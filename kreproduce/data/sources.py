@@ -1,0 +1,150 @@
+"""Where the images of a dataset lie, and what makes them the paper's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kreproduce.data.folders import check_folder, read_folder
+from kreproduce.data.images import Image
+from kreproduce.data.images import Source as Source  # part of what this file offers
+from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
+from kreproduce.errors import DataError, SettingsError, nearest
+
+# Images a class of each part (paper, sections 3.1 to 3.3), and how many classes.
+_PAPER: dict[str, tuple[dict[str, int], int]] = {
+    "cifar10": ({"train": 5000, "test": 1000}, 10),
+    "malaria": ({"all": 13_779}, 2),
+    "colorectal_histology": ({"all": 625}, 8),
+}
+DATASETS = ("digits", *_PAPER)
+"""The names that are known without --data-dir."""
+
+_DEMONSTRATION = "a demonstration, not a dataset of the paper"
+_FOLDER = "read from a folder of images"
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a dataset's images lie.
+
+    Attributes:
+        kind: 'builtin', 'tfds' or 'folder'.
+        path: The TFDS version's folder or the folder of images; None for 'builtin', and where
+            nothing has been prepared.
+        reason_foreign: Why these cannot be the paper's images, or None as far as can be told
+            without reading them (`foreign_reason` tells after that).
+    """
+
+    kind: str
+    path: Path | None
+    reason_foreign: str | None
+
+
+def locate(dataset: str, data_dir: Path | None) -> Location:
+    """Finds a dataset without reading an image.
+
+    Args:
+        dataset: One of DATASETS; with `data_dir`, any name.
+        data_dir: A TFDS data directory that holds `dataset`, or a folder of images.
+
+    Raises:
+        SettingsError: An unknown name without `data_dir`.
+        DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets.
+    """
+    if dataset == "digits":
+        return Location("builtin", None, _DEMONSTRATION)
+    if data_dir is None:
+        if dataset not in DATASETS:
+            raise SettingsError(
+                f"'{dataset}' is not among the datasets that are found without --data-dir: "
+                f"{nearest(dataset, DATASETS)}"
+            )
+        return Location("tfds", prepared(default_root(), dataset), None)
+    check_folder(data_dir)
+    version = prepared(data_dir, dataset)
+    if version:
+        return Location("tfds", version, _unknown(dataset))
+    others = prepared_names(data_dir)
+    if others:
+        raise DataError(
+            f"{data_dir} is a TFDS directory with {', '.join(others)} but without '{dataset}': "
+            f"run `kreproduce data prepare {dataset}`, or pass another --data-dir"
+        )
+    return Location("folder", data_dir, _FOLDER)
+
+
+def open_source(location: Location, dataset: str) -> Source:
+    """Lists the images at `location`, decoding none.
+
+    Raises:
+        DataError: Nothing has been prepared, or what is there cannot be read or is laid out
+            otherwise than it should be.
+    """
+    if location.kind == "builtin":
+        return _digits()
+    if location.path is None:
+        raise DataError(
+            f"'{dataset}' is not prepared in {default_root()}: run "
+            f"`kreproduce data prepare {dataset}`, or pass --data-dir"
+        )
+    read = read_tfds if location.kind == "tfds" else read_folder
+    return read(location.path, dataset)
+
+
+def foreign_reason(source: Source, dataset: str) -> str | None:
+    """Why `source` is not the paper's `dataset`, or None where it is.
+
+    It is where TFDS reads it and every class has as many images in every part as in the paper.
+    """
+    if source.kind == "builtin":
+        return _DEMONSTRATION
+    if source.kind == "folder":
+        return _FOLDER
+    if dataset not in _PAPER:
+        return _unknown(dataset)
+    counts, classes = _PAPER[dataset]
+    return _other_counts(source, {part: [count] * classes for part, count in counts.items()})
+
+
+def _other_counts(source: Source, expected: dict[str, list[int]]) -> str | None:
+    found = {
+        part: np.bincount(source.labels[source.parts == part], minlength=len(source.class_names))
+        for part in dict.fromkeys(source.parts.tolist())
+    }
+    if found.keys() == expected.keys() and all(
+        found[part].tolist() == counts for part, counts in expected.items()
+    ):
+        return None
+    return f"other numbers of images a class than the paper's: {_counts(found)}"
+
+
+def _counts(found: dict[str, np.ndarray]) -> str:
+    return "; ".join(
+        f"{part} {counts.min()} to {counts.max()} in {len(counts)} classes"
+        for part, counts in found.items()
+    )
+
+
+def _unknown(dataset: str) -> str | None:
+    return None if dataset in _PAPER else "not a dataset of the paper"
+
+
+def _digits() -> Source:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+
+    def decode(index: int) -> Image:
+        return np.repeat(grey[index, ..., np.newaxis], 3, axis=-1)
+
+    return Source(
+        name="digits",
+        kind="builtin",
+        class_names=tuple(str(name) for name in digits.target_names),
+        labels=digits.target.astype(np.int32),
+        names=[""] * len(grey),
+        parts=np.full(len(grey), "all"),
+        decode=decode,
+    )

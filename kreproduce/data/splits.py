@@ -1,0 +1,141 @@
+"""Which images train, which validate and which test: by rule, without chance."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kreproduce.errors import DataError, SettingsError
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Indices into a source, each of train, validation and test (n,); and the rule in words."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+    rule: str
+
+
+def split(
+    labels: NDArray[np.int32], names: Sequence[str], parts: NDArray[np.str_], kind: str
+) -> Split:
+    """Divides a source of n images as the authors' code did.
+
+    - With a training and a test part in class folders: the first tenth of each class.
+    - With the two parts from TFDS: the first tenth of all in the original order, which the ids
+      restore (CIFAR-10: 5,000).
+    - Without parts: in each class every tenth from the first to validation, of the rest every
+      ninth from the first to test.
+
+    Tenths are rounded up, which the paper's datasets do not need.
+
+    Args:
+        labels: (n,), from 0.
+        names: n file names or ids that set the order; all '' where reading order is to.
+        parts: (n,) of 'train' and 'test', or of 'all'.
+        kind: 'folder', 'tfds' or 'builtin'.
+
+    Raises:
+        DataError: There are too few images for one of the three.
+    """
+    named = all(names)
+    order = np.array(sorted(range(len(labels)), key=names.__getitem__), np.int64)
+    how = "by name" if named else "in reading order, for they have no names"
+    training, testing = order[parts[order] != "test"], order[parts[order] == "test"]
+    if not len(testing):
+        result = _by_tenths(_classes(training, labels), how)
+    elif kind == "tfds":
+        result = _first_of_all(training, testing, "by id" if named else how)
+    else:
+        result = _first_of_each_class(_classes(training, labels), testing, how)
+    for part in ("train", "validation", "test"):
+        if not len(getattr(result, part)):
+            raise DataError(
+                f"{len(labels)} images are too few: none is left for the {part} part; "
+                "give each class at least three"
+            )
+    return result
+
+
+def limit(whole: Split, labels: NDArray[np.int32], n: int) -> Split:
+    """The first `n` training images, the classes in turn, and in proportion of the other parts.
+
+    The others keep at least an image of each class that they have.
+
+    Args:
+        whole: A split of the source.
+        labels: All the source's labels, (images,).
+        n: How many training images; all where there are not as many.
+
+    Raises:
+        SettingsError: `n` is less than the number of classes.
+    """
+    classes = len(np.unique(labels))
+    if n < classes:
+        raise SettingsError(f"{n} images cannot show all {classes} classes: ask for {classes}")
+    if n >= len(whole.train):
+        return whole
+
+    def some(indices: Indices) -> Indices:
+        share = math.ceil(len(indices) * n / len(whole.train))
+        return _in_turn(indices, labels)[: max(share, len(np.unique(labels[indices])))]
+
+    return Split(
+        train=_in_turn(whole.train, labels)[:n],
+        validation=some(whole.validation),
+        test=some(whole.test),
+        rule=f"{whole.rule}; of these only the first {n:,} for training, the classes in turn, "
+        "and in proportion for validation and test",
+    )
+
+
+def _by_tenths(classes: list[Indices], how: str) -> Split:
+    rest = [np.delete(members, np.s_[::10]) for members in classes]
+    return Split(
+        train=np.concatenate([np.delete(members, np.s_[::9]) for members in rest]),
+        validation=np.concatenate([members[::10] for members in classes]),
+        test=np.concatenate([members[::9] for members in rest]),
+        rule=f"in each class, images {how}: every tenth from the first validates, "
+        "of the rest every ninth from the first tests",
+    )
+
+
+def _first_of_all(training: Indices, testing: Indices, how: str) -> Split:
+    tenth = math.ceil(len(training) / 10)
+    return Split(
+        train=training[tenth:],
+        validation=training[:tenth],
+        test=testing,
+        rule=f"of the training part, images {how}: the first tenth validates",
+    )
+
+
+def _first_of_each_class(classes: list[Indices], testing: Indices, how: str) -> Split:
+    tenths = [math.ceil(len(members) / 10) for members in classes]
+    pairs = list(zip(classes, tenths, strict=True))
+    return Split(
+        train=np.concatenate([members[tenth:] for members, tenth in pairs]),
+        validation=np.concatenate([members[:tenth] for members, tenth in pairs]),
+        test=testing,
+        rule=f"in each class of the training part, images {how}: the first tenth validates",
+    )
+
+
+def _classes(indices: Indices, labels: NDArray[np.int32]) -> list[Indices]:
+    """`indices` by class, the order kept within each."""
+    return [indices[labels[indices] == label] for label in np.unique(labels)]
+
+
+def _in_turn(indices: Indices, labels: NDArray[np.int32]) -> Indices:
+    """`indices` reordered: the first of each class, then the second of each, and so on."""
+    turn = np.empty(len(indices), np.int64)
+    for label in np.unique(labels):
+        members = labels[indices] == label
+        turn[members] = np.arange(np.count_nonzero(members))
+    return indices[np.lexsort((labels[indices], turn))]

@@ -1,0 +1,114 @@
+"""Datasets in the on-disk format of TensorFlow Datasets: found without it, read through it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kreproduce.data.images import Image, Source, decode_image, reason
+from kreproduce.errors import DataError
+
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_BATCH = 256
+
+
+def default_root() -> Path:
+    """Where TFDS keeps its datasets: $TFDS_DATA_DIR, or ~/tensorflow_datasets."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def prepared(root: Path, dataset: str) -> Path | None:
+    """The newest prepared version of `dataset` under `root`, or None."""
+    found = [
+        info.parent
+        for info in (root / dataset).glob("*/dataset_info.json")
+        if _VERSION.fullmatch(info.parent.name)
+    ]
+    return max(found, key=lambda path: [int(n) for n in path.name.split(".")], default=None)
+
+
+def prepared_names(root: Path) -> list[str]:
+    """The datasets with a prepared version under `root`, by name."""
+    versions = (info.parent for info in root.glob("*/*/dataset_info.json"))
+    return sorted({v.parent.name for v in versions if _VERSION.fullmatch(v.name)})
+
+
+def read_tfds(path: Path, dataset: str) -> Source:
+    """Reads one prepared version, in the order in which its shards store it.
+
+    The images stay encoded in memory until they are asked for. Their names are the feature
+    'id' (cifar10) or 'filename' (colorectal_histology); malaria has neither.
+
+    Args:
+        path: The version's folder, which holds dataset_info.json.
+        dataset: The dataset's name.
+
+    Raises:
+        DataError: The files are damaged or incomplete, or have no images with class labels.
+    """
+    try:
+        class_names, records = _records(path)
+    except DataError:
+        raise
+    # TFDS and TensorFlow raise errors of many kinds for damaged files, late in a pass.
+    except Exception as error:
+        raise DataError(
+            f"the TFDS dataset in {path} cannot be read ({reason(error)}): "
+            f"delete that folder and prepare it again with `kreproduce data prepare {dataset}`"
+        ) from error
+    encoded: list[bytes] = [image for part in records.values() for image in part["image"]]
+
+    def decode(index: int) -> Image:
+        return decode_image(encoded[index], f"image {index} of {path}")
+
+    return Source(
+        name=dataset,
+        kind="tfds",
+        class_names=class_names,
+        labels=np.concatenate([part["label"] for part in records.values()]).astype(np.int32),
+        names=[name for part in records.values() for name in part["name"]],
+        parts=np.repeat(list(records), [len(part["image"]) for part in records.values()]),
+        decode=decode,
+    )
+
+
+def _records(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, Any]]]:
+    """The class names; and by part the columns 'image' (encoded), 'label' and 'name'."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(path)
+    features, splits = builder.info.features, builder.info.splits
+    labelled = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
+    if not labelled or "image" not in features:
+        raise DataError(f"the TFDS dataset in {path} lacks a feature 'image' or a class 'label'")
+    if "train" not in splits:
+        raise DataError(f"the TFDS dataset in {path} has no split 'train'")
+    parts = {"train": "train", "test": "test"} if "test" in splits else {"all": "train"}
+    records = {part: _columns(builder, split) for part, split in parts.items()}
+    for part, split in parts.items():
+        listed, found = splits[split].num_examples, len(records[part]["image"])
+        if listed != found:
+            raise ValueError(f"{found} of {listed} {split} images are there")
+    return tuple(features["label"].names), records
+
+
+def _columns(builder: Any, split: str) -> dict[str, Any]:
+    import tensorflow_datasets as tfds
+
+    records = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        # One shard after another; read once, so there is nothing to cache.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    batches = list(records.batch(_BATCH).as_numpy_iterator())
+    columns = {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+    names = next((columns[key] for key in ("id", "filename") if key in columns), None)
+    return {
+        "image": list(columns["image"]),
+        "label": columns["label"],
+        "name": [""] * len(columns["image"]) if names is None else [n.decode() for n in names],
+    }
