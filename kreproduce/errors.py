@@ -32,6 +32,12 @@ class DivergedError(KreproduceError):
     exit_code = 4
 
 
+class StorageError(KreproduceError):
+    """The disk does not take what a run must write."""
+
+    exit_code = 5
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `word`: the nearest known one, or all of them."""
     known = list(known)

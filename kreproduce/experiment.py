@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kreproduce import paper, recipes
 from kreproduce.errors import SettingsError, nearest
 from kreproduce.network.architecture import STRIDES, Activation, Architecture, Size, Variant
+from kreproduce.network.description import describe
 from kreproduce.network.grouping import Interleaving
 from kreproduce.settings_file import parse_scalar, read_settings
 
@@ -184,9 +185,11 @@ def resolve(*layers: dict[str, Any]) -> Experiment:
     values = recipes.complete(values)
     values = _with_augmentation(values, layers)
     try:
-        return Experiment(**values)
+        experiment = Experiment(**values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+    describe(experiment.architecture)  # refuses an input that is too small for the network
+    return experiment
 
 
 def dataset_of(*layers: dict[str, Any]) -> str:
@@ -263,6 +266,9 @@ def _sentence(error: ValidationError) -> str:
     if fault["type"] == "extra_forbidden":
         known = [f"augmentation.{name}" for name in Augmentation.model_fields]
         return f"unknown setting {place!r}; {nearest(place, known)}"
+    if fault["type"] == "string_pattern_mismatch":
+        allowed = "lower-case letters, digits, '.', '_' and '-'"
+        return f"{place}: {fault['input'][:60]!r} is refused; a name has only {allowed}"
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     if fault["type"] == "missing":

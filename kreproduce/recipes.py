@@ -43,7 +43,7 @@ RECIPES: dict[str, Values] = {
         "ch": 16,
         "input_size": 16,
         "skip_strides": 2,
-        "batch_size": 64,
+        "batch_size": 32,
         "bn_momentum": 0.9,  # few steps: the moving averages must follow faster
         "resize": "pil",
         "augmentation": {

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from kreproduce.errors import StorageError
 from kreproduce.experiment import Experiment
 
 RECORD_VERSION = 1
@@ -61,11 +62,18 @@ class RunFolder:
         """
         if self.record() is not None:
             self._work = self.path.with_name(f"{self.path.name}.new")
-        shutil.rmtree(self._work, ignore_errors=True)
-        self._work.mkdir(parents=True)
         settings = self.experiment.model_dump() | {"identity": self.experiment.identity}
-        self._write_json("settings.json", settings)
-        self.set_state("running", epoch=0)
+        try:
+            if self._work.exists():
+                shutil.rmtree(self._work)
+            self._work.mkdir(parents=True)
+            self._write_json("settings.json", settings)
+            self.set_state("running", epoch=0)
+        except OSError as error:
+            raise StorageError(
+                f"the run folder {self._work} cannot be written: {error.strerror or error}; "
+                "make room or choose another place with --results"
+            ) from error
 
     def set_state(self, state: State, epoch: int, why: str | None = None) -> None:
         """Write down how far the run is: `epoch` epochs are done."""

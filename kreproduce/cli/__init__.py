@@ -1,5 +1,6 @@
 """The command line: each command parses, calls and prints."""
 
+import os
 import sys
 
 import typer
@@ -11,7 +12,7 @@ app = typer.Typer(
     name="kreproduce",
     help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
     epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data missing or damaged, "
-    "4 diverged, 130 interrupted.",
+    "4 diverged, 5 no room on disk, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -24,6 +25,8 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """Run the command line; faults that the user can mend become one sentence and an exit code."""
+    # TensorFlow writes about missing GPUs and processor features to standard error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except KreproduceError as error:

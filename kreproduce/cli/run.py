@@ -122,14 +122,15 @@ def _implied(location: "Location", dataset: str) -> Setting:
 def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") -> None:
     from kreproduce.data import dataset, prepare, sources
 
-    if location.kind == "tfds" and location.path is None:
-        prepare.prepare(experiment.dataset)
-        location = sources.locate(experiment.dataset, None)
-    images = dataset.load(experiment, location)
-    from kreproduce.report import Report
-    from kreproduce.training import trainer
-
     try:
+        if location.kind == "tfds" and location.path is None:
+            prepare.prepare(experiment.dataset)
+            location = sources.locate(experiment.dataset, None)
+        images = dataset.load(experiment, location)
+        # Only now: importing Keras takes seconds, and bad images are refused at once.
+        from kreproduce.report import Report
+        from kreproduce.training import trainer
+
         record = trainer.run(experiment, images, folder, Report())
     except KeyboardInterrupt:
         print("\ninterrupted; the same command starts it anew")

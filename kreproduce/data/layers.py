@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import keras  # noqa: TID253  this file is the Keras half of `data`
-from keras import ops  # noqa: TID253
+import keras
+from keras import ops
 
 from kreproduce.data.resize import Rule, nearest_indices
 
 
 @keras.saving.register_keras_serializable("kreproduce")
-class Enlarge(keras.layers.Layer):  # type: ignore[misc]
+class Enlarge(keras.layers.Layer):
     """Nearest neighbour: (batch, h, w, c) to float32 (batch, size, size, c), the values kept.
 
     Args:
@@ -40,7 +40,7 @@ class Enlarge(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("kreproduce")
-class Warp(keras.layers.Layer):  # type: ignore[misc]
+class Warp(keras.layers.Layer):
     """[images (batch, h, w, c) of 0 to 255, matrices (batch, 2, 3)] to float32 in [0, 1].
 
     Output pixel (row, column) shows the input at matrix · (row, column, 1), interpolated

@@ -53,6 +53,10 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
         DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets.
     """
     if dataset == "digits":
+        if data_dir is not None:
+            raise SettingsError(
+                "'digits' is built in and takes no --data-dir: leave it out, or name the images"
+            )
         return Location("builtin", None, _DEMONSTRATION)
     if data_dir is None:
         if dataset not in DATASETS:

@@ -55,6 +55,28 @@ def describe(architecture: Architecture) -> Network:
     return Network(architecture, (size, size, 3), tuple(build.nodes))
 
 
+def describe_pointwise(
+    architecture: Architecture,
+    input_shape: op.Shape,
+    filters: int,
+    activation: op.Function | None = None,
+    *,
+    bias: bool = False,
+) -> Network:
+    """Describe one pointwise unit, replaced as in `architecture`: for use in other networks.
+
+    Args:
+        architecture: only what concerns pointwise convolutions matters.
+        input_shape: (height, width, channels).
+        filters: output channels.
+        activation: behind the batch normalisation or the bias.
+        bias: a bias instead of batch normalisation.
+    """
+    build = _Builder(architecture, input_shape)
+    build.pointwise("pointwise", filters, activation, bias=bias)
+    return Network(architecture, input_shape, tuple(build.nodes))
+
+
 class _Builder:
     """Adds one node after another; `here` is the name of the last, the next one's input."""
 
@@ -98,10 +120,10 @@ class _Builder:
         entry, channels = self.here, self.shape[-1]
         activation = self.architecture.activation
         if stage.expansion > 1:
-            self._pointwise(f"{name}_expand", channels * stage.expansion, activation)
+            self.pointwise(f"{name}_expand", channels * stage.expansion, activation)
         self._depthwise(f"{name}_depthwise", stage.kernel, stride)
         self._squeeze_and_excite(f"{name}_se", max(1, channels // 4))
-        self._pointwise(f"{name}_project", filters, None)
+        self.pointwise(f"{name}_project", filters, None)
         if stride == 1 and channels == filters:
             if drop_rate > 0:
                 self.add(f"{name}_drop", "", op.Dropout(drop_rate, whole_samples=True))
@@ -109,7 +131,7 @@ class _Builder:
 
     def top(self, filters: int, dropout: float) -> None:
         # The k-models have no activation behind the last batch normalisation.
-        self._pointwise("top", filters, self.architecture.activation if self.baseline else None)
+        self.pointwise("top", filters, self.architecture.activation if self.baseline else None)
         self.add("average", "", op.GlobalAverage(flat=True))
         self.add("dropout", "", op.Dropout(dropout))
         self.add("classifier", "logits", op.Dense(self.architecture.classes))
@@ -141,11 +163,11 @@ class _Builder:
     def _squeeze_and_excite(self, layer: str, filters: int) -> None:
         entry, channels = self.here, self.shape[-1]
         self.add(f"{layer}_squeeze", "", op.GlobalAverage(flat=False))
-        self._pointwise(f"{layer}_reduce", filters, self.architecture.activation, bias=True)
-        self._pointwise(f"{layer}_expand", channels, "sigmoid", bias=True)
+        self.pointwise(f"{layer}_reduce", filters, self.architecture.activation, bias=True)
+        self.pointwise(f"{layer}_expand", channels, "sigmoid", bias=True)
         self.add(f"{layer}_excite", "", op.Scale(), entry, self.here)
 
-    def _pointwise(
+    def pointwise(
         self, layer: str, filters: int, activation: op.Function | None, *, bias: bool = False
     ) -> None:
         """A pointwise unit, replaced where the variant's rule says so.

@@ -54,7 +54,7 @@ class GroupedPointwise(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = input_shape[-1]
         assert channels is not None
-        if not channels <= self.groups * self.group_channels < channels + self.groups * channels:
+        if not self.group_channels <= channels <= self.groups * self.group_channels:
             raise ValueError(
                 f"{self.groups} groups of {self.group_channels} channels do not cover "
                 f"the {channels} input channels"

@@ -5,7 +5,7 @@ from keras import layers
 
 from kreproduce.network import operations as op
 from kreproduce.network.architecture import Architecture
-from kreproduce.network.description import describe
+from kreproduce.network.description import Network, describe
 from kreproduce.network.layers import GroupedPointwise, Interleave
 
 
@@ -16,7 +16,11 @@ def build(architecture: Architecture, name: str = "network") -> keras.Model:
     shape (batch, classes), in float32 whatever the policy. Its layers carry the names of the
     description's nodes; "classifier_logits" is what a loss should be computed from.
     """
-    network = describe(architecture)
+    return realize(describe(architecture), name)
+
+
+def realize(network: Network, name: str = "network") -> keras.Model:
+    """Build the Keras model of a description, be it a whole network or a part of one."""
     tensors = {op.INPUT: keras.Input(network.input_shape, name=op.INPUT)}
     for node in network.nodes:
         inputs = [tensors[name] for name in node.inputs]

@@ -145,7 +145,7 @@ class Trainer:
                 model.compile(
                     optimizer=keras.optimizers.RMSprop(),  # Keras' defaults, as the authors'
                     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                    metrics=["accuracy"],
+                    metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
                     # XLA makes these networks ten times slower on a CPU under TensorFlow.
                     jit_compile="auto" if self._may_compile() else False,
                 )
