@@ -41,5 +41,5 @@ class StorageError(KreproduceError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `word`: the nearest known one, or all of them."""
     known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
+    close = difflib.get_close_matches(word.lower(), known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"

@@ -52,8 +52,23 @@ class RunFolder:
         """The record of the finished run, or None."""
         try:
             return dict(json.loads((self.path / "record.json").read_text("utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def check_writable(self) -> None:
+        """Find out before anything slow whether the folder can be made.
+
+        Raises:
+            StorageError: it cannot.
+        """
+        existing = next(
+            path for path in (self.path, *self.path.absolute().parents) if path.exists()
+        )
+        if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+            raise StorageError(
+                f"{existing} is not a folder that can be written; "
+                "choose another place for the results with --results"
+            )
 
     def start(self) -> None:
         """Make the folder, without what an unfinished run left.

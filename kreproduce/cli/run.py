@@ -85,6 +85,7 @@ def run(
         _print_summary(record, experiment)
         print("it was finished before; --force runs it anew")
         return
+    folder.check_writable()
     _train(experiment, location, folder)
 
 
@@ -98,9 +99,9 @@ def _experiment(
     is_file = Path(target).suffix in (".yaml", ".yml")
     base = settings.read(Path(target)) if is_file else {"dataset": target}
     layers = [base, flags, settings.parse_overrides(overrides)]
-    dataset = settings.dataset_of(*layers)
-    location = sources.locate(dataset, data_dir)
     try:
+        dataset = settings.dataset_of(*layers)
+        location = sources.locate(dataset, data_dir)
         return settings.resolve(_implied(location, dataset), *layers), location
     except SettingsError as error:
         if is_file:

@@ -30,7 +30,7 @@ FUNCTIONS = {
 
 
 def reference_layer_v2(x, filters, ch, path1, path2):
-    """Equations 7 to 15: path1[m][i][j] is weight i of filter j of group m, path2[m][i] likewise."""
+    """Equations 7 to 15; path1[m][i][j] is weight i of filter j of group m, path2[m][i] too."""
     channels = x.shape[-1]
     groups = min(math.ceil(channels / ch), filters)
     if groups < math.ceil(channels / ch) or groups == 1:
@@ -66,11 +66,8 @@ def reference_unit_v2(x, filters, ch, weights, activation, interleave, layer_l=T
     groups = min(math.ceil(x.shape[-1] / ch), filters)
     if not layer_l or x.shape[-1] < filters or groups == 1:
         return k
-    if interleave == "paper":
-        step = 2
-    else:
-        step = filters // ch if filters // ch > 1 else 1
-    mixed = reference_interleave(k, step)
+    step = 2 if interleave == "paper" else filters // ch
+    mixed = reference_interleave(k, step) if step > 1 else k
     return k + weights(
         "l", activation, lambda *paths: reference_layer_v2(mixed, filters, ch, *paths)
     )

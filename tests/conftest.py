@@ -1,0 +1,54 @@
+"""The command line in a process of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+# Before TensorFlow is imported: without this it writes about missing GPUs.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_SCRIPT = """
+import sys
+from kreproduce.cli import main
+try:
+    main()
+finally:
+    heavy = ("tensorflow", "keras", "tensorflow_datasets", "pandas", "sklearn")
+    print("\\nheavy:", *(name for name in heavy if name in sys.modules), file=sys.stderr)
+"""
+
+
+@dataclass
+class Result:
+    """What a command left: exit code, output, message and the heavy modules it imported."""
+
+    code: int
+    output: str
+    message: str
+    imported: list[str]
+
+
+@pytest.fixture
+def kreproduce(tmp_path):
+    """Runs the command line in a process of its own, in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    environment = os.environ | {"HOME": str(tmp_path), "TFDS_DATA_DIR": str(tmp_path / "tfds")}
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", _SCRIPT, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=environment,
+            check=False,
+        )
+        message, _, heavy = done.stderr.rpartition("\nheavy:")
+        return Result(done.returncode, done.stdout, message.strip(), heavy.split())
+
+    run.folder = folder
+    return run

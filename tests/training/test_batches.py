@@ -1,0 +1,96 @@
+"""What is shown is a function of (seed, epoch), and nothing else."""
+
+import numpy as np
+import pytest
+
+from kreproduce.data import augment
+from kreproduce.data.dataset import Subset
+from kreproduce.experiment import resolve
+from kreproduce.network.architecture import Architecture
+from kreproduce.network.model import build
+from kreproduce.training.batches import (
+    Batches,
+    dropout_seeds,
+    plain_views,
+    training_views,
+    validation_views,
+)
+
+
+def experiment(**settings):
+    return resolve({"dataset": "digits"}, settings)
+
+
+@pytest.fixture
+def subset():
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3)).astype("uint8")
+    return Subset(images, np.arange(50, dtype="int32") % 10)
+
+
+def same(one, other):
+    return np.array_equal(one.order, other.order) and np.array_equal(one.matrices, other.matrices)
+
+
+def test_training_views_are_all_images_in_an_order_of_the_epochs_own(subset):
+    e = experiment()
+    views = training_views(e, subset, 3)
+    assert sorted(views.order) == list(range(50))
+    assert same(views, training_views(e, subset, 3))
+    assert not same(views, training_views(e, subset, 4))
+    assert not same(views, training_views(experiment(seed=2), subset, 3))
+    np.testing.assert_array_equal(views.labels, subset.labels[views.order])
+    assert len(np.unique(views.matrices, axis=0)) == 50
+
+
+def test_augmented_validation_is_drawn_anew_each_epoch(subset):
+    e = experiment(validation="augmented")
+    views = validation_views(e, subset, 0)
+    np.testing.assert_array_equal(views.order, np.arange(50))
+    assert same(views, validation_views(e, subset, 0))
+    assert not same(views, validation_views(e, subset, 1))
+    assert not np.array_equal(views.matrices, training_views(e, subset, 0).matrices)
+
+
+def test_fourfold_validation_shows_every_flip(subset):
+    views = validation_views(experiment(validation="fourfold"), subset, 5)
+    assert np.bincount(views.order).tolist() == [4] * 50
+    of_one = views.matrices[views.order == 7]
+    expected = [
+        augment.flips(1, 16, horizontal=h, vertical=v)[0]
+        for v in (False, True)
+        for h in (False, True)
+    ]
+    np.testing.assert_array_equal(of_one, expected)
+
+
+def test_plain_validation_changes_nothing(subset):
+    e = experiment()
+    assert same(validation_views(e, subset, 2), plain_views(e, subset))
+    np.testing.assert_array_equal(plain_views(e, subset).matrices, augment.identity(50))
+
+
+def test_batches_hold_every_view_once_and_keep_bytes(subset):
+    batches = Batches(training_views(experiment(), subset, 0), 16)
+    parts = [batches[i] for i in range(len(batches))]
+    assert [len(labels) for _, labels in parts] == [16, 16, 16, 2]
+    assert parts[0][0]["source"].dtype == np.uint8
+    shown = np.concatenate([inputs["source"] for inputs, _ in parts])
+    np.testing.assert_array_equal(shown, subset.images[batches.views.order])
+
+
+def test_dropout_continues_from_any_step():
+    network = build(Architecture(input_size=16, skip_strides=5, ch=16))
+    name = "block6d_drop"
+    ones = np.ones((32, 1, 1, 1), "float32")
+
+    def masks(first, count):
+        for generator, seed in dropout_seeds(experiment(), network):
+            generator.state.assign([seed, first])
+        layer = network.get_layer(name)
+        return [np.asarray(layer(ones, training=True)).ravel().tolist() for _ in range(count)]
+
+    whole = masks(0, 6)
+    assert masks(3, 3) == whole[3:]
+    assert len({tuple(mask) for mask in whole}) == 6
+    seeds = [seed for _, seed in dropout_seeds(experiment(), network)]
+    assert len(set(seeds)) == len(seeds) == 10

@@ -1,0 +1,260 @@
+"""Whole runs on small real files: the record, the states, and that the network learns."""
+
+import csv
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from support import tree, write_images
+
+from kreproduce.cli import app
+from kreproduce.runs import RunFolder
+
+SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=4"]
+SMALL += ["--set", "batch_size=8", "--set", "bn_momentum=0.5"]
+
+
+def run(*arguments):
+    """The command line in this process, to import TensorFlow once."""
+    return app([str(argument) for argument in ("run", *arguments)], standalone_mode=False)
+
+
+def only_run(results):
+    (folder,) = (results / "runs").iterdir()
+    return folder
+
+
+def records(results):
+    return json.loads((only_run(results) / "record.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Three classes that differ in colour, 40 x 40 pixels or less, in all suffixes."""
+    folder = tmp_path_factory.mktemp("images") / "colours"
+    write_images(folder / "train", {"red": 14, "green": 14, "blue": 14}, size=12)
+    write_images(folder / "test", {"red": 5, "green": 5, "blue": 5}, size=12, suffix=".bmp")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, images):
+    """A finished run of two epochs: its results folder and the arguments that made it."""
+    results = tmp_path_factory.mktemp("results")
+    arguments = ["colours", "--data-dir", images, "--epochs", 2, "--results", results, *SMALL]
+    run(*arguments)
+    return results, arguments
+
+
+def test_the_record_is_complete(finished):
+    record = records(finished[0])
+    assert record["record_version"] == 1
+    assert record["settings"]["epochs"] == 2
+    assert record["settings"]["classes"] == 3
+    assert record["run"] == only_run(finished[0]).name
+    assert record["run"].endswith(record["identity"])
+    assert record["partial"] is False
+    data = record["data"]
+    assert (data["name"], data["source"], data["original"]) == ("colours", "folder", False)
+    assert data["foreign_because"] == "read from a folder of images"
+    assert (data["train"], data["validation"], data["test"]) == (36, 6, 15)
+    assert len(data["fingerprint"]) == 64
+    assert set(record["best_epoch"].values()) <= {1, 2}
+    for which in ("lowest validation loss", "highest validation accuracy"):
+        test = record["test"][which]
+        assert np.sum(test["plain"]["confusion_matrix"]) == 15
+        assert set(test) == {"loss", "plain", "hflip", "vflip", "hflip+vflip"}
+        assert set(test["hflip"]["classes"]) == {"red", "green", "blue"}
+        right = np.trace(test["hflip+vflip"]["confusion_matrix"]) / 15
+        assert test["hflip+vflip"]["accuracy"] == pytest.approx(right)
+    assert {"set_up", "training", "test", "first_epoch", "median_epoch"} == set(record["seconds"])
+    conditions = record["conditions"]
+    assert (conditions["backend"], conditions["precision"]) == ("tensorflow", "float32")
+    assert (conditions["replicas"], conditions["jit_compile"]) == (1, False)
+    assert conditions["devices"][0]
+    assert None not in conditions["versions"].values()
+    assert set(record["code"]) == {"commit", "dirty"}
+
+
+def test_the_history_has_a_row_an_epoch(finished):
+    with (only_run(finished[0]) / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [float(row["learning_rate"]) for row in rows] == [0.001, 0.0015]
+    for row in rows:
+        numbers = [float(value) for value in row.values()]
+        assert all(map(math.isfinite, numbers))
+        assert 0 <= float(row["val_accuracy"]) <= 1
+    record = records(finished[0])
+    losses = [float(row["val_loss"]) for row in rows]
+    assert record["best_epoch"]["lowest validation loss"] == 1 + int(np.argmin(losses))
+
+
+def test_a_finished_run_says_so_and_trains_nothing(finished, capsys):
+    before = tree(finished[0])
+    run(*finished[1])
+    output = capsys.readouterr().out
+    assert "it was finished before; --force runs it anew" in output
+    assert "epoch 1/2" not in output
+    assert tree(finished[0]) == before
+
+
+def test_the_flip_headline_trains_nothing(finished, capsys):
+    before = tree(finished[0])
+    run(*finished[1], "--hflip")
+    accuracy = records(finished[0])["test"]["lowest validation loss"]["hflip"]["accuracy"]
+    assert f"test accuracy {accuracy:.2%} with H flip" in capsys.readouterr().out
+    assert tree(finished[0]) == before
+
+
+def test_the_kept_weights_give_the_recorded_test(finished, images):
+    """Built anew from the record, loaded, and tested by a plain loop over the images."""
+    from kreproduce.data import dataset, sources
+    from kreproduce.experiment import Experiment
+    from kreproduce.network.model import build
+
+    record = records(finished[0])
+    experiment = Experiment(**record["settings"])
+    network = build(experiment.architecture)
+    network.load_weights(only_run(finished[0]) / "lowest-validation-loss.weights.h5")
+    data = dataset.load(experiment, sources.locate("colours", images))
+    places = (np.arange(16) + 0.5) * 12 // 16
+    large = data.test.images[:, places.astype(int)][:, :, places.astype(int)] / np.float32(255)
+    one, mirrored = (np.asarray(network(shown)) for shown in (large, large[:, :, ::-1]))
+    test = record["test"]["lowest validation loss"]
+    for probabilities, name in ((one, "plain"), (one + mirrored, "hflip")):
+        accuracy = np.mean(probabilities.argmax(axis=1) == data.test.labels)
+        assert accuracy == pytest.approx(test[name]["accuracy"])
+    picked = one[np.arange(15), data.test.labels]
+    assert -np.log(picked).mean() == pytest.approx(test["loss"], rel=1e-4)
+
+
+def start(*arguments):
+    command = [sys.executable, "-m", "kreproduce", "run", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_clear_state_and_the_command_runs_again(tmp_path, images):
+    arguments = ["colours", "--data-dir", images, "--results", tmp_path, *SMALL]
+    process = start(*arguments, "--epochs", 500)
+    wait_for(lambda: list(tmp_path.glob("runs/*/history.csv")))
+    process.send_signal(signal.SIGINT)
+    output, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; the same command starts it anew" in output
+    assert "Traceback" not in message
+    status = json.loads((only_run(tmp_path) / "status.json").read_text())
+    assert (status["state"], status["epochs"]) == ("interrupted", 500)
+    assert status["epoch"] >= 1
+    assert not (only_run(tmp_path) / "record.json").exists()
+
+
+@pytest.mark.slow
+def test_force_keeps_the_old_record_until_the_new_one_is_there(finished, images, tmp_path):
+    import shutil
+
+    results = tmp_path / "results"
+    shutil.copytree(finished[0], results)
+    arguments = [results if argument == finished[0] else argument for argument in finished[1]]
+    old = records(results)
+    process = start(*arguments, "--force")
+    wait_for(lambda: len(list(results.glob("runs/*"))) == 2)
+    process.kill()
+    process.communicate()
+    assert json.loads(next(results.glob("runs/*/record.json")).read_text()) == old
+    assert start(*arguments, "--force").wait() == 0
+    new = records(results)
+    assert new["finished"] > old["finished"]
+    assert new["test"] == old["test"]  # the same experiment on the same machine
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, images, monkeypatch):
+    from kreproduce.errors import DivergedError
+    from kreproduce.training import trainer
+
+    monkeypatch.setattr(trainer, "learning_rate", lambda epoch, cycle: float("inf"))
+    arguments = ["colours", "--data-dir", images, "--results", tmp_path, "--epochs", 2]
+    with pytest.raises(DivergedError, match="the loss of epoch 1 is not a finite number"):
+        run(*arguments, *SMALL)
+    status = json.loads((only_run(tmp_path) / "status.json").read_text())
+    assert (status["state"], status["epoch"]) == ("failed", 0)
+    assert "DivergedError" in status["why"]
+    assert not list(tmp_path.glob("runs/*/*.h5"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["--variant", "baseline"],
+        ["--variant", "v1", "--ch", 16, "--relu", "--seed", 7],
+        ["--ch", 4, "--no-l", "--precision", "mixed_bfloat16"],
+        ["--ch", 2, "--set", "validation=fourfold", "--precision", "mixed_float16"],
+        ["--ch", 16, "--set", "interleaving=paper", "--set", "validation=augmented"],
+    ],
+    ids=lambda settings: " ".join(map(str, settings)),
+)
+def test_every_kind_of_model_trains(tmp_path, images, settings):
+    small = [argument for argument in SMALL if argument not in ("--ch", "16")]
+    arguments = ["colours", "--data-dir", images, "--results", tmp_path, "--epochs", 1]
+    run(*arguments, *small, *settings, "--limit", 24)
+    record = records(tmp_path)
+    assert record["partial"] is True
+    assert record["data"]["train"] == 24
+    expected = record["settings"]["precision"].replace("auto", "float32")
+    assert record["conditions"]["precision"] == expected
+
+
+@pytest.mark.slow
+def test_two_replicas_share_the_batch(tmp_path, images):
+    """In a process of its own: logical devices must be made before TensorFlow starts."""
+    script = f"""
+from pathlib import Path
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from kreproduce.data import dataset, sources
+from kreproduce.experiment import resolve
+from kreproduce.report import Report
+from kreproduce.runs import RunFolder
+from kreproduce.training.devices import Devices
+from kreproduce.training.trainer import run
+experiment = resolve({{"dataset": "colours", "classes": 3, "ch": 16, "input_size": 16,
+    "skip_strides": 4, "batch_size": 8, "epochs": 2}})
+data = dataset.load(experiment, sources.locate("colours", Path({str(images)!r})))
+devices = Devices(gpu=False, names=("CPU", "CPU"), mirrored=("CPU:0", "CPU:1"))
+folder = RunFolder(Path({str(tmp_path)!r}), experiment)
+record = run(experiment, data, folder, Report(), devices)
+assert record["conditions"]["replicas"] == 2
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    record = records(tmp_path)
+    assert np.sum(record["test"]["lowest validation loss"]["plain"]["confusion_matrix"]) == 15
+
+
+def test_a_run_folder_is_made_by_start_only(tmp_path):
+    from kreproduce.experiment import resolve
+
+    folder = RunFolder(tmp_path, resolve({"dataset": "digits"}))
+    assert folder.record() is None
+    folder.check_writable()
+    assert tree(tmp_path) == {}
+    folder.start()
+    assert set(path.name for path in folder.path.iterdir()) == {"settings.json", "status.json"}
