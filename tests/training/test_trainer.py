@@ -15,7 +15,7 @@ from support import tree, write_images
 from kreproduce.cli import app
 from kreproduce.runs import RunFolder
 
-SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=4"]
+SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=1"]
 SMALL += ["--set", "batch_size=8", "--set", "bn_momentum=0.5"]
 
 
@@ -175,7 +175,9 @@ def test_force_keeps_the_old_record_until_the_new_one_is_there(finished, images,
     process.kill()
     process.communicate()
     assert json.loads(next(results.glob("runs/*/record.json")).read_text()) == old
-    assert start(*arguments, "--force").wait() == 0
+    forced = start(*arguments, "--force")
+    forced.communicate()
+    assert forced.returncode == 0
     new = records(results)
     assert new["finished"] > old["finished"]
     assert new["test"] == old["test"]  # the same experiment on the same machine
@@ -234,7 +236,7 @@ from kreproduce.runs import RunFolder
 from kreproduce.training.devices import Devices
 from kreproduce.training.trainer import run
 experiment = resolve({{"dataset": "colours", "classes": 3, "ch": 16, "input_size": 16,
-    "skip_strides": 4, "batch_size": 8, "epochs": 2}})
+    "skip_strides": 1, "batch_size": 8, "epochs": 2}})
 data = dataset.load(experiment, sources.locate("colours", Path({str(images)!r})))
 devices = Devices(gpu=False, names=("CPU", "CPU"), mirrored=("CPU:0", "CPU:1"))
 folder = RunFolder(Path({str(tmp_path)!r}), experiment)
@@ -257,4 +259,4 @@ def test_a_run_folder_is_made_by_start_only(tmp_path):
     folder.check_writable()
     assert tree(tmp_path) == {}
     folder.start()
-    assert set(path.name for path in folder.path.iterdir()) == {"settings.json", "status.json"}
+    assert {path.name for path in folder.path.iterdir()} == {"settings.json", "status.json"}
