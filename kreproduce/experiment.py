@@ -148,12 +148,17 @@ class Experiment(_Strict):
             return self.precision
         return recipes.gpu_precision(self.dataset, self.variant, self.epochs)
 
-    def published(self) -> paper.Row | None:
-        """The row of the paper that has exactly these settings, or None.
+    @property
+    def row_settings(self) -> dict[str, Any]:
+        """What makes the row of a table: all settings but the conditions of its measurement.
 
-        Seed, precision, the images' name and the number of images taken are not compared: they
-        are conditions under which a row is measured.
+        Those are the seed, the precision, the images' name and how many are taken, and the way
+        of testing.
         """
+        return self.model_dump(exclude={"seed", "precision", "data_name", "limit", "hflip"})
+
+    def published(self) -> paper.Row | None:
+        """The first row of the paper with exactly these settings, whatever the conditions."""
         row = paper.published(
             self.dataset,
             self.epochs,
@@ -163,12 +168,15 @@ class Experiment(_Strict):
             self.activation,
             self.hflip,
         )
-        if row is None:
+        if row is None or of_row(row).row_settings != self.row_settings:
             return None
-        kept = {"seed", "precision", "limit", "data_name"}
-        chosen = {"dataset", "epochs", "variant", "ch", "layer_l", "activation", "hflip"}
-        theirs = resolve(self.model_dump(include=kept | chosen))
-        return row if theirs == self else None
+        return row
+
+
+def of_row(row: paper.Row) -> Experiment:
+    """The experiment behind a row of the paper's tables."""
+    names = ("dataset", "epochs", "variant", "ch", "layer_l", "activation", "hflip")
+    return resolve({name: getattr(row, name) for name in names})
 
 
 def resolve(*layers: dict[str, Any]) -> Experiment:

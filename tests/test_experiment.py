@@ -2,7 +2,7 @@ import pytest
 
 from kreproduce import paper
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import Experiment, parse_overrides, read, resolve
+from kreproduce.experiment import Experiment, of_row, parse_overrides, read, resolve
 from kreproduce.recipes import RECIPES
 
 
@@ -132,14 +132,9 @@ def test_the_identity_leaves_out_the_flip_and_how_settings_were_given():
 ROWS = [row for table in (2, 4, 5, 6, 7, 8) for row in paper.rows(table)]
 
 
-def settings_of(row):
-    names = ("dataset", "epochs", "variant", "ch", "layer_l", "activation", "hflip")
-    return {name: getattr(row, name) for name in names}
-
-
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.table}-{row.label}")
 def test_every_row_of_the_paper_is_an_experiment_that_knows_it(row):
-    published = resolve(settings_of(row)).published()
+    published = of_row(row).published()
     assert published.label == row.label
     assert published.test_accuracy == row.test_accuracy
 
