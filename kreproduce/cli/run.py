@@ -1,5 +1,8 @@
 """`kreproduce run`: train, test and record one experiment."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -128,9 +131,11 @@ def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") 
             prepare.prepare(experiment.dataset)
             location = sources.locate(experiment.dataset, None)
         images = dataset.load(experiment, location)
-        # Only now: importing Keras takes seconds, and bad images are refused at once.
         from kreproduce.report import Report
-        from kreproduce.training import trainer
+
+        # Only now: importing Keras takes seconds, and bad images are refused at once.
+        with _quiet_standard_error():
+            from kreproduce.training import trainer
 
         record = trainer.run(experiment, images, folder, Report())
     except KeyboardInterrupt:
@@ -138,6 +143,22 @@ def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") 
         raise typer.Exit(130) from None
     _print_summary(record, experiment)
     print(f"  recorded in {folder.path}")
+
+
+@contextlib.contextmanager
+def _quiet_standard_error() -> Iterator[None]:
+    """Around the import of TensorFlow, whose C++ writes half a page there whatever one sets.
+
+    What Python raises still comes through.
+    """
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _print_summary(record: dict[str, Any], experiment: "Experiment") -> None:
