@@ -38,6 +38,18 @@ class StorageError(KreproduceError):
     exit_code = 5
 
 
+class LockedError(KreproduceError):
+    """Another process is at this run."""
+
+    exit_code = 6
+
+
+class StateError(KreproduceError):
+    """What lies in a run folder cannot be used."""
+
+    exit_code = 7
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `word`: the nearest known one, or all of them."""
     known = list(known)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kreproduce import paper, recipes
 from kreproduce.errors import SettingsError, nearest
-from kreproduce.network.architecture import STRIDES, Activation, Architecture, Size, Variant
+from kreproduce.network.architecture import (
+    STRIDES,
+    Activation,
+    Architecture,
+    Padding,
+    Size,
+    Variant,
+)
 from kreproduce.network.description import describe
 from kreproduce.network.grouping import Interleaving
-from kreproduce.settings_file import parse_scalar, read_settings
+from kreproduce.settings_file import parse_value, read_settings
 
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -69,17 +79,17 @@ class Experiment(_Strict):
             changes no training, and is not part of the identity.
     """
 
-    dataset: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-    data_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+    dataset: Name
+    data_name: Name
     classes: Annotated[int, Field(ge=2, le=100_000)]
-    variant: Variant = "v2"
-    size: Size = "B0"
+    variant: Variant = Architecture.variant
+    size: Size = Architecture.size
     ch: Annotated[int, Field(ge=1, le=100_000)] | None
-    layer_l: bool = True
-    activation: Activation = "swish"
-    interleaving: Interleaving = "authors"
-    padding: Literal["trained", "counted"] = "trained"
-    bn_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    layer_l: bool = Architecture.layer_l
+    activation: Activation = Architecture.activation
+    interleaving: Interleaving = Architecture.interleaving
+    padding: Padding = Architecture.padding
+    bn_momentum: Annotated[float, Field(gt=0, lt=1)] = Architecture.bn_momentum
     input_size: Annotated[int, Field(ge=1, le=4096)]
     skip_strides: Annotated[int, Field(ge=0, le=STRIDES)]
     resize: Literal["pil", "opencv"]
@@ -95,6 +105,10 @@ class Experiment(_Strict):
 
     @model_validator(mode="after")
     def _has_a_meaning(self) -> Self:
+        if self.data_name in recipes.RECIPES and self.data_name != self.dataset:
+            raise ValueError(
+                f"data_name: {self.data_name} is the name of another dataset; choose a free one"
+            )
         if self.variant == "baseline" and self.ch is not None:
             raise ValueError(
                 "ch has no meaning for the baseline, which has no groups; leave it out"
@@ -211,6 +225,11 @@ def dataset_of(*layers: dict[str, Any]) -> str:
         raise SettingsError("the settings name no dataset; add a line such as 'dataset: cifar10'")
     if not isinstance(name, str):
         raise SettingsError(f"dataset: {name!r} is not a name; for one, cifar10 is")
+    if not re.fullmatch(NAME, name):
+        near = nearest(name, recipes.RECIPES)
+        raise SettingsError(
+            f"{name[:60]!r} is neither a dataset nor a settings file, which ends in .yaml; {near}"
+        )
     return name
 
 
@@ -239,7 +258,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
             raise SettingsError(f"--set takes key=value, not {pair!r}; for one, --set epochs=2")
-        values[key.strip()] = parse_scalar(text, f"--set {pair}")
+        values[key.strip()] = parse_value(text, f"--set {pair}")
     return values
 
 

@@ -115,7 +115,8 @@ def summary(record: dict[str, Any], experiment: Experiment) -> list[str]:
     data = record["data"]
     lines.append(
         f"  on {data['test']:,} test images of {data['name']}, "
-        f"{record['parameters']:,} parameters, {record['computations']:,} computations"
+        f"{record['parameters']:,} parameters, {record['computations']:,} computations "
+        "as the paper counts"
     )
     row = experiment.published()
     if row is not None:
@@ -137,7 +138,7 @@ def _on_a_gpu(experiment: Experiment) -> str:
     runs = [
         run
         for run in paper.runs()
-        if run.dataset == experiment.dataset
+        if (run.dataset, experiment.size, experiment.limit) == (experiment.dataset, "B0", None)
         and run.model.startswith(experiment.variant)
         and run.input_size == experiment.input_size
         and run.gpu != "not stated"

@@ -8,6 +8,7 @@ results/runs/<run name>/
   lowest-validation-loss.weights.h5, highest-validation-accuracy.weights.h5
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -15,12 +16,15 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from kreproduce.errors import StorageError
+from filelock import FileLock, Timeout
+
+from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import Experiment
 
 RECORD_VERSION = 1
@@ -46,14 +50,27 @@ class RunFolder:
     def __init__(self, results: Path, experiment: Experiment):
         self.experiment = experiment
         self.path = results / "runs" / experiment.run_name
-        self._work = self.path
+        self._aside = self.path.with_name(f"{self.path.name}.old")
+        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), blocking=False)
 
     def record(self) -> dict[str, Any] | None:
-        """The record of the finished run, or None."""
+        """The record of the finished run, or None.
+
+        Raises:
+            StateError: there is one, and it is not of this experiment or cannot be read.
+        """
+        path = self.path / "record.json"
         try:
-            return dict(json.loads((self.path / "record.json").read_text("utf-8")))
+            record = json.loads(path.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, ValueError) as error:
+            raise self._refused(f"cannot be read ({error})") from None
+        if not isinstance(record, dict) or record.get("record_version") != RECORD_VERSION:
+            raise self._refused(f"is not a record of version {RECORD_VERSION}")
+        if record.get("identity") != self.experiment.identity:
+            raise self._refused("is of another experiment")
+        return record
 
     def check_writable(self) -> None:
         """Find out before anything slow whether the folder can be made.
@@ -61,34 +78,43 @@ class RunFolder:
         Raises:
             StorageError: it cannot.
         """
-        existing = next(
-            path for path in (self.path, *self.path.absolute().parents) if path.exists()
-        )
+        places = (self.path, *self.path.absolute().parents)
+        existing = next(path for path in places if os.path.lexists(path))
         if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
             raise StorageError(
                 f"{existing} is not a folder that can be written; "
                 "choose another place for the results with --results"
             )
+        if self.path.is_symlink():
+            raise StorageError(f"{self.path} is a link; remove it or choose another --results")
 
-    def start(self) -> None:
-        """Make the folder, without what an unfinished run left.
+    def start(self, conditions: dict[str, Any]) -> None:
+        """Make the folder anew, and keep other processes out until `close`.
 
-        A finished run stays as it is until `finish` puts the new one in its place.
+        What an unfinished run left is removed. A finished one is put aside, as NAME.old, until
+        the new one is finished.
+
+        Raises:
+            LockedError: another process is at this run.
+            StorageError: the folder cannot be written.
         """
-        if self.record() is not None:
-            self._work = self.path.with_name(f"{self.path.name}.new")
+        with self._storage():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise LockedError(
+                    f"another process is at {self.path} ({self._holder()}); wait for it or stop it"
+                ) from None
+            if (self.path / "record.json").exists():
+                shutil.rmtree(self._aside, ignore_errors=True)
+                self.path.rename(self._aside)
+            elif self.path.exists():
+                shutil.rmtree(self.path)
+            self.path.mkdir()
         settings = self.experiment.model_dump() | {"identity": self.experiment.identity}
-        try:
-            if self._work.exists():
-                shutil.rmtree(self._work)
-            self._work.mkdir(parents=True)
-            self._write_json("settings.json", settings)
-            self.set_state("running", epoch=0)
-        except OSError as error:
-            raise StorageError(
-                f"the run folder {self._work} cannot be written: {error.strerror or error}; "
-                "make room or choose another place with --results"
-            ) from error
+        self._write_json("settings.json", settings | conditions)
+        self.set_state("running", epoch=0)
 
     def set_state(self, state: State, epoch: int, why: str | None = None) -> None:
         """Write down how far the run is: `epoch` epochs are done."""
@@ -113,25 +139,56 @@ class RunFolder:
 
     def weights(self, which: str) -> Path:
         """Where the weights with the "lowest validation loss", say, are kept."""
-        return self._work / f"{which.replace(' ', '-')}.weights.h5"
+        return self.path / f"{which.replace(' ', '-')}.weights.h5"
+
+    def keep_weights(self, which: str, save: Callable[[Path], None]) -> None:
+        """Have `save` write the weights beside the earlier ones, then put them in their place."""
+        path = self.weights(which)
+        beside = path.with_name(f"new-{path.name}")
+        with self._storage():
+            save(beside)
+            beside.replace(path)
 
     def finish(self, record: dict[str, Any]) -> None:
         """Write the record: from here on the run is complete."""
-        self.set_state("finished", epoch=self.experiment.epochs)
         self._write_json("record.json", {"record_version": RECORD_VERSION} | record)
-        if self._work != self.path:
-            shutil.rmtree(self.path)
-            self._work.rename(self.path)
-            self._work = self.path
+        self.set_state("finished", epoch=self.experiment.epochs)
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let other processes in again."""
+        self._lock.release()
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
         self._write(name, json.dumps(values, indent=2) + "\n")
 
     def _write(self, name: str, text: str) -> None:
-        path = self._work / name
+        path = self.path / name
         beside = path.with_name(f"{name}.tmp")
-        beside.write_text(text, "utf-8")
-        beside.replace(path)
+        with self._storage():
+            beside.write_text(text, "utf-8")
+            beside.replace(path)
+
+    @contextlib.contextmanager
+    def _storage(self) -> Iterator[None]:
+        """Turn what the disk refuses into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"the run folder {self.path} cannot be written: {error.strerror or error}; "
+                "make room, or choose another place with --results"
+            ) from error
+
+    def _holder(self) -> str:
+        try:
+            status = json.loads((self.path / "status.json").read_text("utf-8"))
+            return f"process {status['pid']} on {status['host']}, since {status['time']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "it has just begun"
+
+    def _refused(self, why: str) -> StateError:
+        return StateError(f"{self.path / 'record.json'} {why}; --force runs it anew")
 
 
 def now() -> str:

@@ -19,24 +19,20 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases are not allowed", event.start_mark
-            )
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            raise _refusal("aliases are not allowed", event)
+        if getattr(event, "tag", None) is not None:
+            raise _refusal(f"tags are not allowed, and {event.tag} is one", event)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key is not a plain word", key.start_mark
-                )
+                raise _refusal("a key is not a plain word", key)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' stands twice", key.start_mark
-                )
+                raise _refusal(f"the key '{key.value}' stands twice", key)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -50,6 +46,14 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
     )
+
+
+# YAML 1.1 would read 010 as octal.
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
+
+
+def _refusal(why: str, place: Any) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, why, place.start_mark)
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -70,8 +74,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     return values
 
 
-def parse_scalar(text: str, source: str) -> Any:
-    """The value of `text` as it would stand in a settings file.
+def parse_value(text: str, source: str) -> Any:
+    """The value of `text` as it would stand behind a key of a settings file.
 
     Raises:
         SettingsError: it is no value; the message names `source`.

@@ -180,6 +180,8 @@ REFUSED = {
     "unknown variant": ({"variant": "v3"}, "variant: 'v3' is refused"),
     "unknown size": ({"size": "B8"}, "size: 'B8' is refused"),
     "a path as a name": ({"data_name": "../x"}, "data_name: '../x' is refused; a name has only"),
+    "another dataset's name": ({"data_name": "malaria"}, "is the name of another dataset"),
+    "a path as a dataset": ({"dataset": "../x"}, "'../x' is neither a dataset nor a settings file"),
     "too small": (
         {"input_size": 2, "skip_strides": 0},
         "an input of 2 pixels is too small: nothing is left of it at",
@@ -198,6 +200,7 @@ def test_what_has_no_meaning_is_refused(settings, message):
 
 
 def test_overrides_are_read_as_in_yaml():
+    assert parse_overrides(["ch=010", "seed=09"]) == {"ch": 10, "seed": 9}  # not octal
     pairs = ["epochs=2", "bn_momentum=9e-1", "hflip=true", "limit=null", "data_name=a=b", "x=no"]
     assert parse_overrides(pairs) == {
         "epochs": 2,
@@ -224,12 +227,13 @@ BAD_FILES = {
     "duplicate below": ("augmentation:\n  zoom: 0.1\n  zoom: 0.2\n", "'zoom' stands twice"),
     "unknown": ("dataset: digits\nepoch: 2\n", "unknown setting 'epoch'; did you mean 'epochs'?"),
     "alias": ("dataset: &a digits\ndata_name: *a\n", "line 2: aliases are not allowed"),
-    "tag": ("dataset: !!python/object/apply:os.system [ls]\n", "could not determine a constructor"),
+    "tag": ("dataset: !!python/object/apply:os.system [ls]\n", "line 1: tags are not allowed"),
     "a list": ("- digits\n", "holds no settings"),
     "empty": ("", "holds no settings"),
     "keys that are no names": ("1: 2\n", "holds no settings"),
     "binary": (b"\xff\xfe\x00", "cannot be read as a settings file"),
     "two documents": ("ch: 1\n---\nch: 2\n", "is not valid YAML"),
+    "a harmless tag": ("dataset: digits\nch: !!int 3\n", "line 2: tags are not allowed"),
     "a mapping as a key": ("? {a: 1}\n: 2\n", "is not valid YAML"),
     "deep": ("[" * 3000, "is not valid YAML"),
 }

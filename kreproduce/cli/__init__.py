@@ -12,7 +12,8 @@ app = typer.Typer(
     name="kreproduce",
     help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
     epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data missing or damaged, "
-    "4 diverged, 5 no room on disk, 130 interrupted.",
+    "4 diverged, 5 the disk cannot be written, 6 locked by another process, 7 a damaged or "
+    "foreign run folder, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -7,17 +7,17 @@ import typer
 
 
 def network(
-    ch: Annotated[int | None, typer.Option(min=1, help="Channels per group, Ch.")] = None,
+    ch: Annotated[int | None, typer.Option(help="Channels per group, Ch.")] = None,
     variant: Annotated[str | None, typer.Option(help="baseline, v1 or v2 (default).")] = None,
     size: Annotated[str, typer.Option(help="B0 to B7.")] = "B0",
     no_l: Annotated[bool, typer.Option("--no-l", help="Leave out layer L.")] = False,
     relu: Annotated[bool, typer.Option("--relu", help="ReLU instead of swish.")] = False,
-    classes: Annotated[int, typer.Option(min=2)] = 10,
+    classes: Annotated[int, typer.Option(help="Outputs of the classifier.")] = 10,
     input_size: Annotated[
-        int | None, typer.Option(min=1, help="Pixels of a side; default: the size's own.")
+        int | None, typer.Option(help="Pixels of a side; default: the size's own.")
     ] = None,
     skip_strides: Annotated[
-        int, typer.Option(min=0, max=5, help="First strides to skip; 3 on CIFAR-10's 32x32.")
+        int, typer.Option(help="First strides to skip; 3 on CIFAR-10's 32x32.")
     ] = 0,
     padding: Annotated[
         str, typer.Option(help="Of odd sizes: as the paper counted, or trained.")
@@ -35,10 +35,11 @@ def network(
     settings |= {"layer_l": False} if no_l else {}
     settings |= {"activation": "relu"} if relu else {}
     scaling = SCALINGS.get(size)  # type: ignore[call-overload]
+    default = scaling.input_size if scaling else 224  # an unknown size is refused below
     experiment = resolve(
         {"dataset": "cifar10", "size": size, "padding": padding, "classes": classes},
         {
-            "input_size": input_size or (scaling.input_size if scaling else 224),
+            "input_size": default if input_size is None else input_size,
             "skip_strides": skip_strides,
         },
         settings,

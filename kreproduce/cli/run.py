@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, StateError
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location
@@ -83,8 +83,9 @@ def run(
     if dry_run:
         _print_plan(experiment, folder)
         return
-    record = folder.record()
-    if record is not None and not force:
+    record = None if force else folder.record()
+    if record is not None:
+        _check_same_images(record, experiment, location)
         _print_summary(record, experiment)
         print("it was finished before; --force runs it anew")
         return
@@ -107,9 +108,9 @@ def _experiment(
         location = sources.locate(dataset, data_dir)
         return settings.resolve(_implied(location, dataset), *layers), location
     except SettingsError as error:
-        if is_file:
-            raise SettingsError(f"{target}: {error}") from None
-        raise
+        # What was set beside the file may be at fault as well.
+        where = f"{target}: " if is_file and layers[1:] == [{}, {}] else ""
+        raise SettingsError(f"{where}{error}") from None
 
 
 def _implied(location: "Location", dataset: str) -> Setting:
@@ -121,6 +122,22 @@ def _implied(location: "Location", dataset: str) -> Setting:
     if dataset in sources.DATASETS:
         return {"data_name": f"{dataset}-folder"}
     return {"classes": len(sources.open_source(location, dataset).class_names)}
+
+
+def _check_same_images(
+    record: dict[str, Any], experiment: "Experiment", location: "Location"
+) -> None:
+    """Another folder under the same name is another experiment, not a finished one."""
+    from kreproduce.data import sources
+
+    if location.kind != "folder":
+        return
+    listing = sources.open_source(location, experiment.dataset).listing
+    if listing != record["data"]["listing"]:
+        raise StateError(
+            f"{record['run']} was run on other images than those in {location.path}; "
+            "give these a name of their own with --data-name"
+        )
 
 
 def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") -> None:

@@ -42,13 +42,16 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
     source = sources.open_source(location, experiment.dataset)
     foreign = sources.foreign_reason(source, experiment.dataset)
     _check(experiment, source, foreign)
-    split = splits.split(source.labels, source.names, source.parts, source.kind)
+    split = splits.split(source.labels, source.names, source.parts, source.kind, source.class_names)
     if experiment.limit is not None:
         split = splits.limit(split, source.labels, experiment.limit)
     indices = [split.train, split.validation, split.test]
     labels = source.labels[np.concatenate(indices)]
+    size, rule = experiment.input_size, experiment.resize
     images = resize.to_uniform(
-        source.read(np.concatenate(indices)), experiment.input_size, experiment.resize
+        source.read(np.concatenate(indices), lambda image: resize.shrunk(image, size, rule)),
+        size,
+        rule,
     )
     ends = np.cumsum([len(part) for part in indices])[:-1]
     train, validation, test = (
@@ -64,6 +67,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
         "validation": len(validation.labels),
         "test": len(test.labels),
         "image_shape": list(images.shape[1:]),
+        "listing": source.listing,
         "fingerprint": fingerprint(images, labels),
     }
     return Dataset(source.class_names, train, validation, test, record)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kreproduce.data.images import Image, Source, decode_image, reason
+from kreproduce.data.images import Image, Source, decode_image, digest, reason
 from kreproduce.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
@@ -19,6 +19,7 @@ class _Item:
     path: Path
     label: int
     part: str
+    size: int
 
 
 def read_folder(folder: Path, name: str) -> Source:
@@ -39,11 +40,13 @@ def read_folder(folder: Path, name: str) -> Source:
     parts = _parts(folder)
     class_names = _class_names(folder, parts)
     items = [
-        _Item(path, label, part)
+        _Item(path, label, part, path.stat().st_size)
         for part, home in parts.items()
         for label, class_name in enumerate(class_names)
         for path in _images(home / class_name)
     ]
+
+    names = [item.path.relative_to(folder).as_posix() for item in items]
 
     def decode(index: int) -> Image:
         path = items[index].path
@@ -58,9 +61,13 @@ def read_folder(folder: Path, name: str) -> Source:
         kind="folder",
         class_names=class_names,
         labels=np.array([item.label for item in items], np.int32),
-        names=[item.path.relative_to(folder).as_posix() for item in items],
+        names=names,
         parts=np.array([item.part for item in items]),
         decode=decode,
+        listing=digest(
+            class_names,
+            ((name, item.label, item.size) for name, item in zip(names, items, strict=True)),
+        ),
     )
 
 

@@ -32,6 +32,8 @@ class Source:
         names: n file names or ids, all '' where the set has none.
         parts: n of 'train' and 'test', or of 'all' where the set is not divided.
         decode: One image by its index; raises DataError where it is damaged.
+        listing: A digest of the names, the labels and the sizes in bytes: what can be told of
+            the images without decoding them.
     """
 
     name: str
@@ -41,9 +43,16 @@ class Source:
     names: list[str]
     parts: NDArray[np.str_]
     decode: Callable[[int], Image]
+    listing: str
 
-    def read(self, indices: Iterable[int] | NDArray[Any]) -> list[Image]:
+    def read(
+        self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
+    ) -> list[Image]:
         """The images of `indices`, each uint8 (h, w, 3), in their order.
+
+        Args:
+            indices: Which images.
+            then: Done to each image as soon as it is decoded.
 
         Raises:
             DataError: One of them is damaged; the message names it.
@@ -51,10 +60,8 @@ class Source:
         wanted = [int(index) for index in indices]
         blocks = [wanted[i : i + _BLOCK] for i in range(0, len(wanted), _BLOCK)]
         with ThreadPoolExecutor(_READERS) as pool:
-            return [image for block in pool.map(self._read_block, blocks) for image in block]
-
-    def _read_block(self, block: list[int]) -> list[Image]:
-        return [self.decode(index) for index in block]
+            done = pool.map(lambda block: [then(self.decode(index)) for index in block], blocks)
+            return [image for block in done for image in block]
 
 
 def decode_image(data: bytes, name: str) -> Image:
@@ -97,6 +104,14 @@ def fingerprint(images: Iterable[Image], labels: ArrayLike) -> str:
         digest.update(np.ascontiguousarray(image).tobytes())
     digest.update(np.asarray(labels, "<i4").tobytes())
     return digest.hexdigest()
+
+
+def digest(class_names: Iterable[str], items: Iterable[tuple[str, int, int]]) -> str:
+    """A `Source.listing`: SHA-256 of the classes and each item's name, label and size in bytes."""
+    text = "\0".join(class_names) + "".join(
+        f"\n{name}\0{label}\0{size}" for name, label, size in items
+    )
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def reason(error: BaseException) -> str:

@@ -45,17 +45,29 @@ def to_uniform(images: Sequence[Image], size: int, rule: Rule) -> Image:
     `Enlarge` layer brings them to size later, on the device, for a fraction of the memory.
     Others are brought to size × size, by 'opencv' (the medical sets) after padding to a square.
     """
-    shapes = {image.shape for image in images}
-    if len(shapes) == 1:
-        height, width, _ = shapes.pop()
-        if height == width <= size:
-            return np.stack(images)
+    if len({image.shape for image in images}) == 1 and _fits(images[0], size):
+        return np.stack(images)
     result = np.empty((len(images), size, size, 3), np.uint8)
     for row, image in zip(result, images, strict=True):
-        row[...] = _resized(pad_to_square(image) if rule == "opencv" else image, size, rule)
+        row[...] = _resized(image, size, rule)
     return result
 
 
+def shrunk(image: Image, size: int, rule: Rule) -> Image:
+    """The image as it is, or size × size where `to_uniform` would have to bring it to that.
+
+    Done to each image as it is decoded, it keeps large photographs from filling the memory.
+    """
+    return image if _fits(image, size) else _resized(image, size, rule)
+
+
+def _fits(image: Image, size: int) -> bool:
+    height, width, _ = image.shape
+    return height == width <= size
+
+
 def _resized(image: Image, size: int, rule: Rule) -> Image:
+    if rule == "opencv":
+        image = pad_to_square(image)
     rows, columns = (nearest_indices(side, size, rule) for side in image.shape[:2])
     return image[rows[:, np.newaxis], columns]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kreproduce.data.folders import check_folder, read_folder
-from kreproduce.data.images import Image
+from kreproduce.data.images import Image, digest
 from kreproduce.data.images import Source as Source  # part of what this file offers
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
 from kreproduce.errors import DataError, SettingsError, nearest
@@ -32,13 +32,10 @@ class Location:
         kind: 'builtin', 'tfds' or 'folder'.
         path: The TFDS version's folder or the folder of images; None for 'builtin', and where
             nothing has been prepared.
-        reason_foreign: Why these cannot be the paper's images, or None as far as can be told
-            without reading them (`foreign_reason` tells after that).
     """
 
     kind: str
     path: Path | None
-    reason_foreign: str | None
 
 
 def locate(dataset: str, data_dir: Path | None) -> Location:
@@ -57,25 +54,25 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
             raise SettingsError(
                 "'digits' is built in and takes no --data-dir: leave it out, or name the images"
             )
-        return Location("builtin", None, _DEMONSTRATION)
+        return Location("builtin", None)
     if data_dir is None:
         if dataset not in DATASETS:
             raise SettingsError(
                 f"'{dataset}' is not among the datasets that are found without --data-dir: "
                 f"{nearest(dataset, DATASETS)}"
             )
-        return Location("tfds", prepared(default_root(), dataset), None)
+        return Location("tfds", prepared(default_root(), dataset))
     check_folder(data_dir)
     version = prepared(data_dir, dataset)
     if version:
-        return Location("tfds", version, _unknown(dataset))
+        return Location("tfds", version)
     others = prepared_names(data_dir)
     if others:
         raise DataError(
             f"{data_dir} is a TFDS directory with {', '.join(others)} but without '{dataset}': "
             f"run `kreproduce data prepare {dataset}`, or pass another --data-dir"
         )
-    return Location("folder", data_dir, _FOLDER)
+    return Location("folder", data_dir)
 
 
 def open_source(location: Location, dataset: str) -> Source:
@@ -106,7 +103,7 @@ def foreign_reason(source: Source, dataset: str) -> str | None:
     if source.kind == "folder":
         return _FOLDER
     if dataset not in _PAPER:
-        return _unknown(dataset)
+        return "not a dataset of the paper"
     counts, classes = _PAPER[dataset]
     return _other_counts(source, {part: [count] * classes for part, count in counts.items()})
 
@@ -130,10 +127,6 @@ def _counts(found: dict[str, np.ndarray]) -> str:
     )
 
 
-def _unknown(dataset: str) -> str | None:
-    return None if dataset in _PAPER else "not a dataset of the paper"
-
-
 def _digits() -> Source:
     from sklearn.datasets import load_digits
 
@@ -143,12 +136,14 @@ def _digits() -> Source:
     def decode(index: int) -> Image:
         return np.repeat(grey[index, ..., np.newaxis], 3, axis=-1)
 
+    class_names = tuple(str(name) for name in digits.target_names)
     return Source(
         name="digits",
         kind="builtin",
-        class_names=tuple(str(name) for name in digits.target_names),
+        class_names=class_names,
         labels=digits.target.astype(np.int32),
         names=[""] * len(grey),
         parts=np.full(len(grey), "all"),
         decode=decode,
+        listing=digest(class_names, (("", label, 64) for label in digits.target.tolist())),
     )

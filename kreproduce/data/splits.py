@@ -23,7 +23,11 @@ class Split:
 
 
 def split(
-    labels: NDArray[np.int32], names: Sequence[str], parts: NDArray[np.str_], kind: str
+    labels: NDArray[np.int32],
+    names: Sequence[str],
+    parts: NDArray[np.str_],
+    kind: str,
+    class_names: Sequence[str],
 ) -> Split:
     """Divides a source of n images as the authors' code did.
 
@@ -40,9 +44,10 @@ def split(
         names: n file names or ids that set the order; all '' where reading order is to.
         parts: (n,) of 'train' and 'test', or of 'all'.
         kind: 'folder', 'tfds' or 'builtin'.
+        class_names: What to call the labels in a message.
 
     Raises:
-        DataError: There are too few images for one of the three.
+        DataError: A class has no image in the training or in the test part.
     """
     named = all(names)
     order = np.array(sorted(range(len(labels)), key=names.__getitem__), np.int64)
@@ -54,11 +59,13 @@ def split(
         result = _first_of_all(training, testing, "by id" if named else how)
     else:
         result = _first_of_each_class(_classes(training, labels), testing, how)
-    for part in ("train", "validation", "test"):
-        if not len(getattr(result, part)):
+    for part, indices in (("training", result.train), ("test", result.test)):
+        absent = np.setdiff1d(labels, labels[indices])
+        if len(absent):
+            count = np.count_nonzero(labels == absent[0])
             raise DataError(
-                f"{len(labels)} images are too few: none is left for the {part} part; "
-                "give each class at least three"
+                f"the {count} images of class '{class_names[absent[0]]}' are too few: none is "
+                f"left for the {part} part; give each class at least three"
             )
     return result
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kreproduce.data.images import Image, Source, decode_image, reason
-from kreproduce.errors import DataError
+from kreproduce.data.images import Image, Source, decode_image, digest, reason
+from kreproduce.errors import DataError, SettingsError
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _BATCH = 256
@@ -16,7 +16,11 @@ _BATCH = 256
 
 def default_root() -> Path:
     """Where TFDS keeps its datasets: $TFDS_DATA_DIR, or ~/tensorflow_datasets."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    root = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    try:
+        return Path(root).expanduser()
+    except RuntimeError:
+        raise SettingsError(f"TFDS_DATA_DIR: {root} names a home folder that is none") from None
 
 
 def prepared(root: Path, dataset: str) -> Path | None:
@@ -63,14 +67,18 @@ def read_tfds(path: Path, dataset: str) -> Source:
     def decode(index: int) -> Image:
         return decode_image(encoded[index], f"image {index} of {path}")
 
+    labels = np.concatenate([part["label"] for part in records.values()]).astype(np.int32)
+    names = [name for part in records.values() for name in part["name"]]
+    sizes = map(len, encoded)
     return Source(
         name=dataset,
         kind="tfds",
         class_names=class_names,
-        labels=np.concatenate([part["label"] for part in records.values()]).astype(np.int32),
-        names=[name for part in records.values() for name in part["name"]],
+        labels=labels,
+        names=names,
         parts=np.repeat(list(records), [len(part["image"]) for part in records.values()]),
         decode=decode,
+        listing=digest(class_names, zip(names, labels.tolist(), sizes, strict=True)),
     )
 
 

@@ -8,6 +8,9 @@ from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import Network, describe
 from kreproduce.network.layers import GroupedPointwise, Interleave
 
+# Whatever this machine's Keras is configured to: the channels are the last axis here.
+_LAST = {"data_format": "channels_last"}
+
 
 def build(architecture: Architecture, name: str = "network") -> keras.Model:
     """Build the Keras model of a network, under the current dtype policy.
@@ -33,10 +36,16 @@ def _layer(node: op.Node) -> keras.layers.Layer:
     name = node.name
     match node.operation:
         case op.Pad(before=before, after=after):
-            return layers.ZeroPadding2D(((before, after), (before, after)), name=name)
+            return layers.ZeroPadding2D(((before, after), (before, after)), name=name, **_LAST)
         case op.Convolution(kernel=kernel, stride=stride, filters=filters):
             return layers.Conv2D(
-                filters, kernel, stride, use_bias=False, kernel_initializer=_fan_out(), name=name
+                filters,
+                kernel,
+                stride,
+                use_bias=False,
+                kernel_initializer=_fan_out(),
+                name=name,
+                **_LAST,
             )
         case op.DepthwiseConvolution(kernel=kernel, stride=stride):
             return layers.DepthwiseConv2D(
@@ -46,10 +55,13 @@ def _layer(node: op.Node) -> keras.layers.Layer:
                 use_bias=False,
                 depthwise_initializer=_fan_out(),
                 name=name,
+                **_LAST,
             )
         case op.Pointwise(filters=filters, bias=bias, initializer=initializer):
             weights = _fan_out() if initializer == "fan_out_normal" else "glorot_uniform"
-            return layers.Conv2D(filters, 1, use_bias=bias, kernel_initializer=weights, name=name)
+            return layers.Conv2D(
+                filters, 1, use_bias=bias, kernel_initializer=weights, name=name, **_LAST
+            )
         case op.GroupedPointwise(grouping=grouping, bias=bias):
             return GroupedPointwise(
                 grouping.filters,
@@ -66,7 +78,7 @@ def _layer(node: op.Node) -> keras.layers.Layer:
         case op.Activation(function=function):
             return layers.Activation(function, name=name)
         case op.GlobalAverage(flat=flat):
-            return layers.GlobalAveragePooling2D(keepdims=not flat, name=name)
+            return layers.GlobalAveragePooling2D(keepdims=not flat, name=name, **_LAST)
         case op.Scale():
             return layers.Multiply(name=name)
         case op.Add():

@@ -21,11 +21,13 @@ class Devices:
         gpu: whether they are GPUs.
         names: what they are, one a replica, for the record.
         mirrored: TensorFlow's names of the devices to share each batch among, if several.
+        tensor_float_32: whether products of float32 may be computed with 10 bits of mantissa.
     """
 
     gpu: bool
     names: tuple[str, ...]
     mirrored: tuple[str, ...] = ()
+    tensor_float_32: bool | None = None
 
     @property
     def replicas(self) -> int:
@@ -66,7 +68,8 @@ def _tensorflow() -> Devices:
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
     names = tuple(detail.get("device_name", "GPU") for detail in details)
     several = tuple(f"GPU:{i}" for i in range(len(gpus))) if len(gpus) > 1 else ()
-    return Devices(gpu=True, names=names, mirrored=several)
+    tensor_float_32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    return Devices(True, names, several, tensor_float_32)
 
 
 def _cpu() -> Devices:

@@ -3,8 +3,10 @@
 Knows no architecture and no dataset by name; what differs between them is in the experiment.
 """
 
+import contextlib
 import platform
 import time
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from kreproduce import __version__
 from kreproduce.data.dataset import Dataset, Subset
 from kreproduce.data.layers import Enlarge, Warp
-from kreproduce.errors import DivergedError
+from kreproduce.errors import DivergedError, StorageError
 from kreproduce.evaluation import SHOWN, evaluate
 from kreproduce.experiment import Experiment
 from kreproduce.network.cost import count
@@ -51,17 +53,21 @@ def run(
         KeyboardInterrupt: from the terminal; the folder then says how far the run was.
     """
     trainer = Trainer(experiment, dataset, folder, report, devices or devices_module.find())
+    folder.start({"code": trainer.code, "conditions": trainer.conditions})
     try:
         trainer.train()
         trainer.test()
-    except KeyboardInterrupt:
-        folder.set_state("interrupted", len(trainer.history))
-        raise
+        record = trainer.record()
+        folder.finish(record)
     except BaseException as error:
-        folder.set_state("failed", len(trainer.history), f"{type(error).__name__}: {error}")
+        interrupted = isinstance(error, KeyboardInterrupt)
+        why = None if interrupted else f"{type(error).__name__}: {error}"
+        # What stopped the run may keep its state from being written, too.
+        with contextlib.suppress(StorageError):
+            folder.set_state("interrupted" if interrupted else "failed", len(trainer.history), why)
         raise
-    record = trainer.record()
-    folder.finish(record)
+    finally:
+        folder.close()
     return record
 
 
@@ -88,13 +94,19 @@ class Trainer:
         self.precision = experiment.gpu_precision if devices.gpu else _cpu_precision(experiment)
         self.network, self.model = self._compiled()
         self._dropouts = dropout_seeds(experiment, self.network)
+        # Now, because both may be others when the run ends.
+        self.code, self.conditions = code_version(), self._conditions()
         self.seconds = {"set_up": self._lap()}
-        folder.start()
 
     def train(self) -> None:
         """All epochs, the weights of the best ones kept on disk."""
         steps = self._batches(training_views(self.experiment, self.dataset.train, 0))
         evaluated = self._batches(validation_views(self.experiment, self.dataset.validation, 0))
+        data = self.dataset.record
+        self.report.say(
+            f"training {self.experiment.run_name} on {data['train']:,} images, validating on "
+            f"{data['validation']:,}; {self.devices.names[0]}, {self.precision}"
+        )
         with self.report.training(self.experiment, len(steps), len(evaluated), self.devices):
             for epoch in range(self.experiment.epochs):
                 self._epoch(epoch, epoch * len(steps))
@@ -109,7 +121,8 @@ class Trainer:
 
     def record(self) -> dict[str, Any]:
         """Everything that is known of the run now that it is complete."""
-        cost = count(self.experiment.architecture)
+        trained = count(self.experiment.architecture)
+        counted = count(replace(self.experiment.architecture, padding="counted"))
         seconds = [epoch.seconds for epoch in self.history]
         return {
             "run": self.experiment.run_name,
@@ -117,14 +130,15 @@ class Trainer:
             "settings": self.experiment.model_dump(),
             "partial": self.experiment.limit is not None,
             "data": self.dataset.record,
-            "parameters": cost.parameters,
-            "computations": cost.computations,
+            "parameters": trained.parameters,
+            "computations": counted.computations,  # as the paper counts
+            "computations_trained": trained.computations,
             "best_epoch": self.best,
             "test": self.tests,
             "seconds": self.seconds
             | {"first_epoch": seconds[0], "median_epoch": float(np.median(seconds[1:] or seconds))},
-            "conditions": self._conditions(),
-            "code": code_version(),
+            "conditions": self.conditions,
+            "code": self.code,
             "started": self.started,
             "finished": now(),
         }
@@ -198,7 +212,7 @@ class Trainer:
             HIGHEST_ACCURACY: all(row.val_accuracy > other.val_accuracy for other in earlier),
         }
         for which in (which for which, is_better in better.items() if is_better):
-            self.network.save_weights(self.folder.weights(which))
+            self.folder.keep_weights(which, self.network.save_weights)
             self.best[which] = row.epoch
         self.folder.write_history(self.history)
         self.folder.set_state("running", row.epoch)
@@ -227,6 +241,7 @@ class Trainer:
             "replicas": self.devices.replicas,
             "backend": keras.backend.backend(),
             "precision": self.precision,
+            "tensor_float_32": self.devices.tensor_float_32,
             "jit_compile": bool(self.model.jit_compile),
             "hflip": self.experiment.hflip,
             "versions": {"kreproduce": __version__, "python": platform.python_version()}

@@ -145,7 +145,7 @@ DATA = {
     "an empty class": (make_empty_class, "eel holds no images"),
     "no test images": (make_no_test, "has a folder 'train' but no 'test'"),
     "other test classes": (make_other_classes, "is missing: train and test"),
-    "too few": (make_too_few, "images are too few"),
+    "too few": (make_too_few, "of class 'cat' are too few"),
     "a damaged image": (make_damaged, "dog/004.png cannot be read as an image"),
 }
 

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from kreproduce.data.splits import limit, split
+from kreproduce.data import splits
+from kreproduce.data.splits import limit
 from kreproduce.errors import DataError, SettingsError
+
+
+def split(*arguments):
+    return splits.split(*arguments, class_names=[f"class {i}" for i in range(10)])
 
 
 def unparted(classes, each, named):
@@ -82,9 +87,11 @@ def test_names_set_the_order_and_their_absence_is_said():
     assert "reading order" not in backwards.rule
 
 
-@pytest.mark.parametrize(("each", "empty"), [(1, "train"), (2, "train")])
+@pytest.mark.parametrize(("each", "empty"), [(1, "training"), (2, "training")])
 def test_an_empty_part_is_refused(each, empty):
-    with pytest.raises(DataError, match=f"{2 * each} images are too few.* {empty} part"):
+    with pytest.raises(
+        DataError, match=f"the {each} images of class 'class 0' are too few.* {empty} part"
+    ):
         split(*unparted(2, each, True), "folder")
     assert sizes(split(*unparted(2, 3, True), "folder")) == (2, 2, 2)
 

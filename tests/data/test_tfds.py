@@ -38,7 +38,7 @@ def test_cifar10(root):
 
 def test_the_ids_bring_back_the_original_order(root):
     source = opened(root, "cifar10")
-    divided = split(source.labels, source.names, source.parts, source.kind)
+    divided = split(source.labels, source.names, source.parts, source.kind, source.class_names)
     assert [source.names[i] for i in divided.validation] == [f"train_{i:05d}" for i in range(4)]
     assert [source.names[i] for i in divided.train] == [f"train_{i:05d}" for i in range(4, 40)]
 
@@ -56,7 +56,7 @@ def test_malaria_has_images_of_many_sizes_and_no_names(root):
 def test_colorectal_histology_is_ordered_by_file_name(root):
     source = opened(root, "colorectal_histology")
     assert source.class_names == COLORECTAL
-    divided = split(source.labels, source.names, source.parts, source.kind)
+    divided = split(source.labels, source.names, source.parts, source.kind, source.class_names)
     first = [source.names[i] for i in divided.validation]
     assert sorted(first) == [f"{n:03d}.tif" for n in range(1, 9)]
     assert source.read([3])[0].shape == (150, 150, 3)

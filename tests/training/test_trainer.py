@@ -8,14 +8,14 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from support import tree, write_images
 
 from kreproduce.cli import app
-from kreproduce.runs import RunFolder
 
-SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=1"]
+SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=2"]
 SMALL += ["--set", "batch_size=8", "--set", "bn_momentum=0.5"]
 
 
@@ -25,7 +25,7 @@ def run(*arguments):
 
 
 def only_run(results):
-    (folder,) = (results / "runs").iterdir()
+    (folder,) = (path for path in (results / "runs").iterdir() if path.is_dir())
     return folder
 
 
@@ -77,6 +77,8 @@ def test_the_record_is_complete(finished):
     assert (conditions["backend"], conditions["precision"]) == ("tensorflow", "float32")
     assert (conditions["replicas"], conditions["jit_compile"]) == (1, False)
     assert conditions["devices"][0]
+    assert record["parameters"] == 614_259
+    assert record["computations"] > record["computations_trained"] > 0
     assert None not in conditions["versions"].values()
     assert set(record["code"]) == {"commit", "dirty"}
 
@@ -90,9 +92,21 @@ def test_the_history_has_a_row_an_epoch(finished):
         numbers = [float(value) for value in row.values()]
         assert all(map(math.isfinite, numbers))
         assert 0 <= float(row["val_accuracy"]) <= 1
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])
     record = records(finished[0])
     losses = [float(row["val_loss"]) for row in rows]
     assert record["best_epoch"]["lowest validation loss"] == 1 + int(np.argmin(losses))
+
+
+def test_another_folder_is_no_finished_run(finished, tmp_path):
+    from kreproduce.errors import StateError
+
+    write_images(tmp_path / "train", {"red": 9, "green": 9, "blue": 9})
+    write_images(tmp_path / "test", {"red": 5, "green": 5, "blue": 5})
+    arguments = list(finished[1])
+    arguments[arguments.index("--data-dir") + 1] = tmp_path
+    with pytest.raises(StateError, match="was run on other images than those in"):
+        run(*arguments)
 
 
 def test_a_finished_run_says_so_and_trains_nothing(finished, capsys):
@@ -171,10 +185,12 @@ def test_force_keeps_the_old_record_until_the_new_one_is_there(finished, images,
     arguments = [results if argument == finished[0] else argument for argument in finished[1]]
     old = records(results)
     process = start(*arguments, "--force")
-    wait_for(lambda: len(list(results.glob("runs/*"))) == 2)
+    wait_for(lambda: list(results.glob("runs/*.old")))
     process.kill()
     process.communicate()
-    assert json.loads(next(results.glob("runs/*/record.json")).read_text()) == old
+    (kept,) = results.glob("runs/*/record.json")
+    assert kept.parent.suffix == ".old"
+    assert json.loads(kept.read_text()) == old
     forced = start(*arguments, "--force")
     forced.communicate()
     assert forced.returncode == 0
@@ -221,6 +237,52 @@ def test_every_kind_of_model_trains(tmp_path, images, settings):
     assert record["conditions"]["precision"] == expected
 
 
+def scripted(monkeypatch, tmp_path, images, validations):
+    """A trainer whose epochs end with the given (loss, accuracy) and weights of their number."""
+    from kreproduce.data import dataset, sources
+    from kreproduce.experiment import resolve
+    from kreproduce.report import Report
+    from kreproduce.runs import Epoch, RunFolder
+    from kreproduce.training import devices, trainer
+
+    monkeypatch.setattr(Report, "epoch", lambda *_: None)
+    e = resolve({"dataset": "colours", "classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2})
+    folder = RunFolder(tmp_path, e)
+    data = dataset.load(e, sources.locate("colours", images))
+    t = trainer.Trainer(e, data, folder, Report(), devices.find())
+    folder.start({})
+    last = t.network.get_layer("classifier_logits").bias
+    for number, (loss, accuracy) in enumerate(validations, start=1):
+        last.assign([number] * 3)
+        row = Epoch(number, 1.0, 0.5, loss, accuracy, 0.001, 1.0)
+        t.history.append(row)
+        t._keep_best(row)
+    folder.close()
+    kept = {}
+    for which in t.best:
+        t.network.load_weights(folder.weights(which))
+        kept[which] = int(keras.ops.convert_to_numpy(last)[0])
+    return t.best, kept
+
+
+def test_the_weights_kept_are_those_of_the_first_best_epoch(monkeypatch, tmp_path, images):
+    validations = [(2.0, 0.3), (1.0, 0.6), (1.0, 0.8), (1.5, 0.8), (3.0, 0.1)]
+    best, kept = scripted(monkeypatch, tmp_path, images, validations)
+    assert best == {"lowest validation loss": 2, "highest validation accuracy": 3}
+    assert kept == best
+
+
+@pytest.mark.slow
+def test_the_digits_are_learnt(tmp_path):
+    """What `make run` runs: at least 90% on the test images, the loss falling."""
+    run("digits", "--results", tmp_path)
+    test = records(tmp_path)["test"]["lowest validation loss"]
+    assert test["plain"]["accuracy"] >= 0.9
+    with (only_run(tmp_path) / "history.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.2 * losses[0]
+
+
 @pytest.mark.slow
 def test_two_replicas_share_the_batch(tmp_path, images):
     """In a process of its own: logical devices must be made before TensorFlow starts."""
@@ -232,16 +294,25 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from kreproduce.data import dataset, sources
 from kreproduce.experiment import resolve
 from kreproduce.report import Report
-from kreproduce.runs import RunFolder
 from kreproduce.training.devices import Devices
 from kreproduce.training.trainer import run
 experiment = resolve({{"dataset": "colours", "classes": 3, "ch": 16, "input_size": 16,
-    "skip_strides": 1, "batch_size": 8, "epochs": 2}})
+    "skip_strides": 2, "batch_size": 8, "epochs": 2}})
 data = dataset.load(experiment, sources.locate("colours", Path({str(images)!r})))
 devices = Devices(gpu=False, names=("CPU", "CPU"), mirrored=("CPU:0", "CPU:1"))
 folder = RunFolder(Path({str(tmp_path)!r}), experiment)
+shapes = set()
+from kreproduce.data.layers import Warp
+plain = Warp.call
+def noted(self, inputs):
+    images = inputs[0]
+    if isinstance(images, tf.Tensor):
+        tf.py_function(lambda n: shapes.add(int(n)), [tf.shape(images)[0]], [])
+    return plain(self, inputs)
+Warp.call = noted
 record = run(experiment, data, folder, Report(), devices)
 assert record["conditions"]["replicas"] == 2
+assert max(shapes) == 4, shapes
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
@@ -249,14 +320,3 @@ assert record["conditions"]["replicas"] == 2
     assert done.returncode == 0, done.stderr
     record = records(tmp_path)
     assert np.sum(record["test"]["lowest validation loss"]["plain"]["confusion_matrix"]) == 15
-
-
-def test_a_run_folder_is_made_by_start_only(tmp_path):
-    from kreproduce.experiment import resolve
-
-    folder = RunFolder(tmp_path, resolve({"dataset": "digits"}))
-    assert folder.record() is None
-    folder.check_writable()
-    assert tree(tmp_path) == {}
-    folder.start()
-    assert {path.name for path in folder.path.iterdir()} == {"settings.json", "status.json"}

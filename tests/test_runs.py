@@ -1,0 +1,146 @@
+"""The folder of a run: what is made when, what is refused, and who may be at it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support import tree
+
+from kreproduce.errors import LockedError, StateError, StorageError
+from kreproduce.experiment import resolve
+from kreproduce.runs import Epoch, RunFolder, code_version
+
+EXPERIMENT = resolve({"dataset": "digits"})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "results", EXPERIMENT)
+    yield folder
+    folder.close()
+
+
+def status(folder):
+    return json.loads((folder.path / "status.json").read_text())
+
+
+def finish(folder, **record):
+    folder.start({})
+    folder.finish({"identity": EXPERIMENT.identity} | record)
+    folder.close()
+
+
+def test_only_start_makes_it(folder, tmp_path):
+    assert folder.record() is None
+    folder.check_writable()
+    assert tree(tmp_path) == {}
+    folder.start({"code": {"commit": "abc"}})
+    assert {path.name for path in folder.path.iterdir()} == {"settings.json", "status.json"}
+    settings = json.loads((folder.path / "settings.json").read_text())
+    assert settings["identity"] == EXPERIMENT.identity
+    assert settings["code"] == {"commit": "abc"}
+    assert status(folder)["state"] == "running"
+    assert folder.record() is None
+
+
+def test_a_finished_run(folder):
+    finish(folder, test={})
+    assert folder.record() == {
+        "record_version": 1,
+        "identity": EXPERIMENT.identity,
+        "test": {},
+    }
+    assert status(folder)["state"] == "finished"
+
+
+def test_an_unfinished_run_is_begun_anew(folder):
+    folder.start({})
+    folder.write_history([Epoch(1, 1.0, 0.5, 1.0, 0.5, 0.001, 2.0)])
+    folder.close()
+    folder.start({})
+    assert not (folder.path / "history.csv").exists()
+
+
+def test_a_finished_run_is_put_aside_until_the_new_one_is_finished(folder):
+    finish(folder, number=1)
+    aside = folder.path.with_name(folder.path.name + ".old")
+    for _ in range(2):  # also where the first attempt was killed
+        folder.start({})
+        assert json.loads((aside / "record.json").read_text())["number"] == 1
+        folder.close()
+    finish(folder, number=2)
+    assert folder.record()["number"] == 2
+    assert not aside.exists()
+
+
+def test_a_second_process_is_refused_and_harms_nothing(folder, tmp_path):
+    folder.start({})
+    before = tree(folder.path)
+    script = f"""
+from pathlib import Path
+from kreproduce.experiment import resolve
+from kreproduce.runs import RunFolder
+RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}})).start({{}})
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "LockedError: another process is at" in done.stderr
+    assert f"process {status(folder)['pid']} on" in done.stderr
+    assert tree(folder.path) == before
+    folder.close()
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_the_same_process_is_refused_too(folder, tmp_path):
+    folder.start({})
+    with pytest.raises(LockedError):
+        RunFolder(tmp_path / "results", EXPERIMENT).start({})
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "3", "{}", '{"record_version": 0}', '{"record_version": 1}', "\x00", '"x"'],
+)
+def test_a_damaged_or_foreign_record_is_refused(folder, content):
+    folder.path.mkdir(parents=True)
+    (folder.path / "record.json").write_text(content)
+    with pytest.raises(StateError, match=r"record\.json .*; --force runs it anew"):
+        folder.record()
+
+
+def test_a_record_that_is_a_folder_is_refused(folder):
+    (folder.path / "record.json").mkdir(parents=True)
+    with pytest.raises(StateError, match="cannot be read"):
+        folder.record()
+
+
+def test_places_that_cannot_be_written(folder, tmp_path):
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(StorageError, match="results is not a folder that can be written"):
+        folder.check_writable()
+    with pytest.raises(StorageError, match="cannot be written: Not a directory"):
+        folder.start({})
+
+
+def test_links_are_not_followed(folder, tmp_path):
+    folder.path.parent.mkdir(parents=True)
+    folder.path.symlink_to(tmp_path)
+    with pytest.raises(StorageError, match="is a link"):
+        folder.check_writable()
+
+
+def test_a_disk_that_refuses_becomes_one_sentence(folder):
+    folder.start({})
+
+    def save(path):
+        raise OSError(28, "No space left on device")
+
+    folder.weights("best").write_bytes(b"good")
+    with pytest.raises(StorageError, match="cannot be written: No space left on device"):
+        folder.keep_weights("best", save)
+    assert folder.weights("best").read_bytes() == b"good"
+
+
+def test_the_code_is_that_of_this_checkout():
+    assert set(code_version()) == {"commit", "dirty"}
