@@ -145,7 +145,9 @@ def test_the_kept_weights_give_the_recorded_test(finished, images):
         accuracy = np.mean(probabilities.argmax(axis=1) == data.test.labels)
         assert accuracy == pytest.approx(test[name]["accuracy"])
     picked = one[np.arange(15), data.test.labels]
-    assert -np.log(picked).mean() == pytest.approx(test["loss"], rel=1e-4)
+    # Compiled and eager arithmetic differ in the last bits, which a barely trained network
+    # with tiny variances to divide by makes larger.
+    assert -np.log(picked).mean() == pytest.approx(test["loss"], rel=5e-3)
 
 
 def start(*arguments):
