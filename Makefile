@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
-.PHONY: run test test-slow lint format clean
+.PHONY: run test test-slow lint format tables audit check-tables clean
 
 run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
 	$(BIN)/kreproduce run digits
@@ -23,6 +23,22 @@ lint: $(VENV)/ready           ## style and types
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+tables: $(VENV)/ready         ## write results/tables from the paper and the records
+	$(BIN)/kreproduce table all --write
+
+table-%: $(VENV)/ready        ## make table-5
+	$(BIN)/kreproduce table $*
+
+audit: $(VENV)/ready          ## recompute what the paper states
+	$(BIN)/kreproduce audit
+
+check-tables: tables          ## fails if results/tables is not what the records give
+	@git diff --exit-code --stat -- results/tables
+	@test -z "$$(git status --porcelain -- results/tables)"
+
+sweep-%: $(VENV)/ready        ## make sweep-5: train the missing rows of a table
+	$(BIN)/kreproduce sweep $*
 
 $(VENV)/ready: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -26,8 +26,8 @@ from filelock import FileLock, Timeout
 
 from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import Experiment
+from kreproduce.records import RECORD_VERSION, read_record
 
-RECORD_VERSION = 1
 State = Literal["running", "interrupted", "failed", "finished"]
 
 
@@ -59,18 +59,12 @@ class RunFolder:
         Raises:
             StateError: there is one, and it is not of this experiment or cannot be read.
         """
-        path = self.path / "record.json"
-        try:
-            record = json.loads(path.read_text("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
+        if not os.path.lexists(self.path / "record.json"):
             return None
-        except (OSError, ValueError) as error:
-            raise self._refused(f"cannot be read ({error})") from None
-        if not isinstance(record, dict) or record.get("record_version") != RECORD_VERSION:
-            raise self._refused(f"is not a record of version {RECORD_VERSION}")
-        if record.get("identity") != self.experiment.identity:
-            raise self._refused("is of another experiment")
-        return record
+        found = read_record(self.path)
+        if isinstance(found, str):
+            raise StateError(f"{self.path}: {found}; --force runs it anew")
+        return found.model_dump()
 
     def check_writable(self) -> None:
         """Find out before anything slow whether the folder can be made.
@@ -87,6 +81,18 @@ class RunFolder:
             )
         if self.path.is_symlink():
             raise StorageError(f"{self.path} is a link; remove it or choose another --results")
+
+    def is_locked(self) -> bool:
+        """Whether a process is at this run now."""
+        if not Path(self._lock.lock_file).exists():
+            return False
+        try:
+            with self._lock:
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a lock that cannot be touched cannot be held from here either
+            return False
 
     def start(self, conditions: dict[str, Any]) -> None:
         """Make the folder anew, and keep other processes out until `close`.
@@ -186,9 +192,6 @@ class RunFolder:
             return f"process {status['pid']} on {status['host']}, since {status['time']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "it has just begun"
-
-    def _refused(self, why: str) -> StateError:
-        return StateError(f"{self.path / 'record.json'} {why}; --force runs it anew")
 
 
 def now() -> str:

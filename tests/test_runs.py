@@ -25,9 +25,23 @@ def status(folder):
     return json.loads((folder.path / "status.json").read_text())
 
 
-def finish(folder, **record):
+VIEWS = {"loss": 1.0, "plain": {"accuracy": 0.5}, "hflip": {"accuracy": 0.5}}
+RECORD = {
+    "run": EXPERIMENT.run_name,
+    "identity": EXPERIMENT.identity,
+    "settings": EXPERIMENT.model_dump(),
+    "partial": False,
+    "data": {"name": "digits", "original": False, "test": 183},
+    "test": {"lowest validation loss": VIEWS},
+    "seconds": {},
+    "conditions": {"devices": [], "backend": "jax", "precision": "float32", "replicas": 1},
+    "finished": "2026-01-01",
+}
+
+
+def finish(folder, **more):
     folder.start({})
-    folder.finish({"identity": EXPERIMENT.identity} | record)
+    folder.finish(RECORD | more)
     folder.close()
 
 
@@ -45,12 +59,10 @@ def test_only_start_makes_it(folder, tmp_path):
 
 
 def test_a_finished_run(folder):
-    finish(folder, test={})
-    assert folder.record() == {
-        "record_version": 1,
-        "identity": EXPERIMENT.identity,
-        "test": {},
-    }
+    finish(folder, note="more may stand there")
+    record = folder.record()
+    assert record["settings"] == EXPERIMENT.model_dump()
+    assert record["note"] == "more may stand there"
     assert status(folder)["state"] == "finished"
 
 
@@ -75,8 +87,10 @@ def test_a_finished_run_is_put_aside_until_the_new_one_is_finished(folder):
 
 
 def test_a_second_process_is_refused_and_harms_nothing(folder, tmp_path):
+    assert not folder.is_locked()
     folder.start({})
     before = tree(folder.path)
+    assert RunFolder(tmp_path / "results", EXPERIMENT).is_locked()
     script = f"""
 from pathlib import Path
 from kreproduce.experiment import resolve
@@ -89,6 +103,7 @@ RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}}))
     assert f"process {status(folder)['pid']} on" in done.stderr
     assert tree(folder.path) == before
     folder.close()
+    assert not folder.is_locked()
     assert subprocess.run(command, check=False).returncode == 0
 
 
@@ -105,13 +120,21 @@ def test_the_same_process_is_refused_too(folder, tmp_path):
 def test_a_damaged_or_foreign_record_is_refused(folder, content):
     folder.path.mkdir(parents=True)
     (folder.path / "record.json").write_text(content)
-    with pytest.raises(StateError, match=r"record\.json .*; --force runs it anew"):
+    with pytest.raises(StateError, match="; --force runs it anew"):
+        folder.record()
+
+
+def test_a_record_of_another_experiment_is_refused(folder):
+    finish(folder)
+    path = folder.path / "record.json"
+    path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
+    with pytest.raises(StateError, match="its identity is not that of its settings"):
         folder.record()
 
 
 def test_a_record_that_is_a_folder_is_refused(folder):
     (folder.path / "record.json").mkdir(parents=True)
-    with pytest.raises(StateError, match="cannot be read"):
+    with pytest.raises(StateError, match=r"record\.json is not a file"):
         folder.record()
 
 

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from kreproduce.cli import data, network, run
+from kreproduce.cli import audit, data, network, run, sweep, table
 from kreproduce.errors import KreproduceError
 
 app = typer.Typer(
@@ -13,7 +13,7 @@ app = typer.Typer(
     help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
     epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data missing or damaged, "
     "4 diverged, 5 the disk cannot be written, 6 locked by another process, 7 a damaged or "
-    "foreign run folder, 130 interrupted.",
+    "foreign run folder, 8 some runs failed, 9 the paper differs, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -21,6 +21,9 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("network")(network.network)
+app.command("table")(table.table)
+app.command("audit")(audit.audit)
+app.command("sweep")(sweep.sweep)
 app.add_typer(data.app, name="data")
 
 

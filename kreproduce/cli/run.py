@@ -76,7 +76,7 @@ def run(
         "data_name": data_name,
     }
     flags = {key: value for key, value in given.items() if value is not None}
-    experiment, location = _experiment(target, flags, overrides or [], data_dir)
+    experiment, location = experiment_of(target, flags, overrides or [], data_dir)
     from kreproduce.runs import RunFolder
 
     folder = RunFolder(results, experiment)
@@ -93,7 +93,7 @@ def run(
     _train(experiment, location, folder)
 
 
-def _experiment(
+def experiment_of(
     target: str, flags: Setting, overrides: list[str], data_dir: Path | None
 ) -> tuple["Experiment", "Location"]:
     """The settings in their layers: file or dataset, flags, --set; and where the images lie."""

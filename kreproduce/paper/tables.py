@@ -109,12 +109,34 @@ class Erratum:
 
 @dataclass(frozen=True)
 class TextErratum:
-    """A wrong claim of the text: its section, the claim in short, what holds, and why."""
+    """A wrong claim of the text: a name, its section, the claim in short, what holds, and why."""
 
+    name: str
     section: str
     printed: str
     right: str
     why: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the abstract or the text that can be recomputed.
+
+    Attributes:
+        key: a name for it.
+        section: where it stands.
+        claim: what is claimed, in short.
+        printed: the number or word that the paper has for it.
+        right: what is right, empty where that is what is printed.
+        erratum: the name of the text's erratum that says why, empty likewise.
+    """
+
+    key: str
+    section: str
+    claim: str
+    printed: str
+    right: str
+    erratum: str
 
 
 @cache
@@ -155,8 +177,13 @@ def text_errata() -> tuple[TextErratum, ...]:
     return load(TextErratum, "errata_text.csv")
 
 
-def right(table: int, label: str, column: str) -> str | None:
-    """What a cell should print, if it is a known erratum; None for every other cell.
+def claims() -> tuple[Claim, ...]:
+    """The claims of abstract and text that can be recomputed, in the paper's order."""
+    return load(Claim, "claims.csv")
+
+
+def erratum(table: int, label: str, column: str) -> Erratum | None:
+    """The known erratum of a cell; None for every other cell.
 
     Args:
         table: the table's number.
@@ -164,7 +191,13 @@ def right(table: int, label: str, column: str) -> str | None:
         column: the name of the field of the table's row.
     """
     cell = (table, label, column)
-    return next((e.right for e in errata() if (e.table, e.label, e.column) == cell), None)
+    return next((e for e in errata() if (e.table, e.label, e.column) == cell), None)
+
+
+def right(table: int, label: str, column: str) -> str | None:
+    """What a cell should print, if it is a known erratum, see there; None for every other cell."""
+    found = erratum(table, label, column)
+    return found.right if found else None
 
 
 def published(

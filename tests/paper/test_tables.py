@@ -137,7 +137,7 @@ def test_every_erratum_names_a_printed_cell_that_it_changes():
 
 
 def test_text_errata_are_complete():
-    assert len(paper.text_errata()) == 19
+    assert len(paper.text_errata()) == 20
     assert all(e.section and e.printed and e.right and e.why for e in paper.text_errata())
 
 

@@ -14,6 +14,7 @@ import pytest
 from support import tree, write_images
 
 from kreproduce.cli import app
+from kreproduce.records import read
 
 SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=2"]
 SMALL += ["--set", "batch_size=8", "--set", "bn_momentum=0.5"]
@@ -52,6 +53,8 @@ def finished(tmp_path_factory, images):
 
 
 def test_the_record_is_complete(finished):
+    found = read(finished[0])
+    assert (len(found.records), found.skipped) == (1, ())
     record = records(finished[0])
     assert record["record_version"] == 1
     assert record["settings"]["epochs"] == 2

@@ -1,0 +1,16 @@
+"""What the paper states and can be computed, computed anew and compared.
+
+>>> from kreproduce.audit import audit
+>>> {check.verdict for check in audit()} <= {"equal", "erratum"}
+True
+"""
+
+from kreproduce.audit import cells, claims
+from kreproduce.audit.check import Check, Verdict
+
+__all__ = ["Check", "Verdict", "audit"]
+
+
+def audit() -> list[Check]:
+    """Every check: the cells of Tables 1 to 8, then abstract and text, in the paper's order."""
+    return [*cells.checks(), *claims.checks()]

@@ -1,0 +1,205 @@
+"""The claims of sections 1 and 2: the arithmetic of the layers, and the networks made of them."""
+
+from dataclasses import replace
+from functools import cache
+from typing import get_args
+
+from kreproduce import paper
+from kreproduce.audit.finding import Finding, Recomputed, always, number, percentage, times
+from kreproduce.experiment import of_row
+from kreproduce.network import operations as op
+from kreproduce.network.architecture import STRIDES, Architecture, Size
+from kreproduce.network.cost import count, total_cost
+from kreproduce.network.description import describe
+from kreproduce.network.grouping import Grouping, Replacement, group, replace_v2
+from kreproduce.tables import recomputed
+
+_CHS = (2, 4, 8, 12, 16, 32)  # of Tables 2 to 8
+
+
+def _pointwise_share(*, squeeze_and_excite: bool, classes: int = 10) -> Finding:
+    """Kernel weights of EfficientNet-B0's pointwise convolutions among all its parameters.
+
+    Counted are products of channels and filters, so neither biases nor batch normalisation.
+    """
+    network = describe(Architecture("baseline", None, classes=classes))
+    weights = sum(
+        node.input_shape[-1] * node.shape[-1]
+        for node in network.nodes
+        if isinstance(node.operation, op.Pointwise)
+        and (squeeze_and_excite or "_se_" not in node.layer)
+    )
+    whole = total_cost(network).parameters
+    return Finding(percentage(weights, whole), holds=weights > 0.9 * whole)
+
+
+def _example() -> tuple[Grouping, Grouping]:
+    """Layers K and L of Figure 1: 14 channels, 10 filters, Ch = 4."""
+    example = _replaced(14, 10, 4)
+    assert example.l is not None  # as many filters as channels at most
+    return example.k, example.l
+
+
+def _replaced(channels: int, filters: int, ch: int) -> Replacement:
+    return replace_v2(channels, filters, ch) or Replacement(group(channels, filters, ch))
+
+
+def _example_last_group() -> Finding:
+    channels = _example()[0].inputs()[-1]
+    return Finding(", ".join(str(channel + 1) for channel in channels))  # the paper's start at 1
+
+
+def _last_group() -> Finding:
+    """How many channels are left for the last group of 15, in groups of 4: not b, which is 1."""
+    k = group(15, 10, 4)
+    left = k.channels - (k.groups - 1) * k.group_channels
+    assert k.inputs()[-1][left:] == [0]  # behind them the first follow again
+    return number(left)
+
+
+@cache
+def _all_units(size: Size) -> tuple[tuple[int, int], ...]:
+    """Channels and filters of every pointwise convolution of an EfficientNet."""
+    network = describe(Architecture("baseline", None, size))
+    return tuple(
+        (node.input_shape[-1], node.shape[-1])
+        for node in network.nodes
+        if isinstance(node.operation, op.Pointwise)
+    )
+
+
+def _units(size: Size) -> frozenset[tuple[int, int]]:
+    return frozenset(_all_units(size))
+
+
+@cache
+def _replacements() -> tuple[Replacement, ...]:
+    """All layers that are replaced in B0 to B7, at every Ch of the tables."""
+    units = frozenset().union(*(_units(size) for size in get_args(Size)))
+    found = (replace_v2(*unit, ch) for unit in sorted(units) for ch in _CHS)
+    return tuple(replacement for replacement in found if replacement is not None)
+
+
+def _layers() -> list[Grouping]:
+    return [layer for unit in _replacements() for layer in (unit.k, unit.l) if layer is not None]
+
+
+def _second_path_is_smaller() -> Finding:
+    return always([layer.remainder < layer.groups for layer in _layers()])
+
+
+def _filters_are_all_there() -> Finding:
+    return always(
+        [
+            layer.filters_per_group * layer.groups + layer.remainder == unit.k.filters
+            for unit in _replacements()
+            for layer in (unit.k, unit.l)
+            if layer is not None
+        ]
+    )
+
+
+def _excess_is_below_ch() -> Finding:
+    """Where the groups are those of equation (7), and not capped."""
+    return always(
+        [
+            0 <= ch * layer.groups - layer.channels <= ch
+            for layer in _layers()
+            for ch in [layer.group_channels]
+            if layer.groups == -(-layer.channels // ch)
+        ]
+    )
+
+
+def _capped_groups() -> Finding:
+    """Layers K of B0 at Ch = 2 that have fewer groups than equation (7) says."""
+    units = [(unit, replace_v2(*unit, 2)) for unit in _all_units("B0")]
+    return number(
+        sum(found is not None and found.k.groups != -(-unit[0] // 2) for unit, found in units)
+    )
+
+
+def _layer_l_where_enough_channels() -> Finding:
+    units = _replacements()
+    return always([unit.l is None or unit.k.channels >= unit.k.filters for unit in units])
+
+
+def _parameters(channels: int, filters: int, ch: int) -> Finding:
+    unit = _replaced(channels, filters, ch)
+    return number(unit.k.weights + (unit.l.weights if unit.l else 0))
+
+
+def _constraints() -> Finding:
+    """Units of B0 that Ch <= Ic/2 and Ch <= F/2 would replace and the counts do not, or reverse."""
+    ch = 32
+    return number(
+        sum(
+            (2 * ch <= min(unit)) != (replace_v2(*unit, ch) is not None)
+            for unit in _all_units("B0")
+        )
+    )
+
+
+def _layer_of_b0(channels: int, filters: int) -> Finding:
+    sizes = [size for size in get_args(Size) if (channels, filters) in _units(size)]
+    return Finding("yes" if "B0" in sizes else f"no: of {' and '.join(sizes) or 'none'}")
+
+
+def _skipped_strides() -> Finding:
+    """How many strides to skip so that the computations of Table 2's last row come out."""
+    row = paper.rows(2)[-1]
+    network = replace(of_row(row).architecture, padding="counted")
+    return Finding(
+        " or ".join(
+            str(skipped)
+            for skipped in range(STRIDES + 1)
+            if count(replace(network, skip_strides=skipped)).computations == row.computations
+        )
+    )
+
+
+def _kept_epochs() -> Finding:
+    kept = [run.monitor == "val_loss" for run in paper.runs() if run.tables]
+    return Finding(f"{sum(kept)} of {len(kept)}")
+
+
+def _flip(column: str) -> Finding:
+    cells = {str(row["model"]): row for row in recomputed.rows(4)}
+    flip, plain = cells["kEffNet-B0 V2 32ch + H Flip"], cells["kEffNet-B0 V2 32ch"]
+    if flip[column] == plain[column]:
+        return Finding("the same")
+    return times(int(flip[column]), int(plain[column]))
+
+
+RECOMPUTED: dict[str, Recomputed] = {
+    "pointwise-with-se": lambda: _pointwise_share(squeeze_and_excite=True),
+    "pointwise-without-se": lambda: _pointwise_share(squeeze_and_excite=False),
+    "pointwise-imagenet": lambda: _pointwise_share(squeeze_and_excite=True, classes=1000),
+    "example-g-k1": lambda: number(_example()[0].groups),
+    "example-b": lambda: number(_example()[0].groups * 4 - 14),
+    "example-last-group": _example_last_group,
+    "last-group": _last_group,
+    "capped-groups": _capped_groups,
+    "b-below-ch": _excess_is_below_ch,
+    "example-fg-k1": lambda: number(_example()[0].filters_per_group),
+    "path-k2": lambda: number(_replaced(3840, 640, 32).k.remainder),
+    "example-g-k2": lambda: number(_example()[0].remainder),
+    "second-path-smaller": _second_path_is_smaller,
+    "example-f-k": lambda: number(_example()[1].channels),
+    "example-g-l1": lambda: number(_example()[1].groups),
+    "example-fg-l1": lambda: number(_example()[1].filters_per_group),
+    "example-g-l2": lambda: number(_example()[1].remainder),
+    "layer-l": _layer_l_where_enough_channels,
+    "equation-27": _filters_are_all_there,
+    "equation-28-with-l": lambda: _parameters(1152, 320, 16),
+    "equation-28-without-l": lambda: _parameters(160, 3840, 16),
+    "constraints": _constraints,
+    "layer-192-1152": lambda: _layer_of_b0(192, 1152),
+    "layer-1152-320": lambda: _layer_of_b0(1152, 320),
+    "layer-160-3840": lambda: _layer_of_b0(160, 3840),
+    "layer-3840-640": lambda: _layer_of_b0(3840, 640),
+    "strides": _skipped_strides,
+    "kept-epoch": _kept_epochs,
+    "flip-computations": lambda: _flip("computations"),
+    "flip-parameters": lambda: _flip("parameters"),
+}

@@ -1,0 +1,79 @@
+"""`kreproduce table`: the paper's tables, recomputed and measured."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kreproduce.errors import SettingsError
+
+if TYPE_CHECKING:
+    from kreproduce.tables import Contents
+
+
+def table(
+    number: Annotated[str, typer.Argument(metavar="N|all", help="1 to 8, or all.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="text (default), markdown, csv, latex or json; with --write: all of them.",
+        ),
+    ] = None,
+    as_printed: Annotated[
+        bool, typer.Option("--as-printed", help="The paper's own numbers.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Show runs on images of this name, not the originals."),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write files below RESULTS/tables, print none.")
+    ] = False,
+    results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
+) -> None:
+    """Print a table of the paper: counts recomputed, accuracies as printed and as measured."""
+    from kreproduce import records, tables
+
+    numbers = _numbers(number)
+    if form is not None:
+        tables.check_format(form)
+    found = records.read(results)
+    built = [
+        tables.build(number, found.records, as_printed=as_printed, data=data) for number in numbers
+    ]
+    for skipped in found.skipped:
+        print(f"kreproduce: {skipped.folder} is not counted: {skipped.why}", file=sys.stderr)
+    if write:
+        written = tables.write(built, results, [form] if form else tables.FORMATS)
+        print(f"wrote {len(written)} files below {results / 'tables'}")
+    else:
+        print(_rendered(built, form or "text"), end="")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    from kreproduce.tables import NUMBERS
+
+    if text == "all":
+        return NUMBERS
+    if not (text.isascii() and text.isdigit() and int(text[:9]) in NUMBERS):
+        raise SettingsError(f"the paper has no Table {text[:60]!r}; ask for 1 to 8, or all")
+    return (int(text),)
+
+
+def _rendered(built: list["Contents"], form: str) -> str:
+    from kreproduce import tables
+
+    if len(built) == 1:
+        return tables.render(built[0], form)
+    if form == "csv":
+        raise SettingsError(
+            "tables of different columns make no one CSV file; ask for one table, or add --write"
+        )
+    if form == "json":
+        every = [tables.json_table(contents) for contents in built]
+        return json.dumps(every, indent=2, ensure_ascii=False) + "\n"
+    return "\n\n".join(tables.render(contents, form) for contents in built)

@@ -1,0 +1,197 @@
+"""The records of complete runs, read back: the only witness of a measured number.
+
+A record counts if it is whole, of this version, and says of itself what its settings say: its
+identity is that of its settings, and its folder has the run's name. Everything else below
+results/runs is passed over, with the reason.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kreproduce.experiment import Experiment
+
+# The weights whose accuracy a table shows (paper, section 2.10).
+HEADLINE = "lowest validation loss"
+
+_LARGEST = 16 * 2**20  # bytes; a record has some tens of thousands
+RECORD_VERSION = 1
+Text = Annotated[str, Field(max_length=300)]
+
+
+class _Loose(BaseModel):
+    """A part of a record: what is read of it is checked, more may stand there."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class Images(_Loose):
+    """The images of a run.
+
+    Attributes:
+        name: what they are called, the dataset's own name where they are the original ones.
+        original: whether they are the paper's.
+        test: number of test images.
+        fingerprint: a hash of images and labels.
+    """
+
+    name: Text
+    original: bool
+    test: Annotated[int, Field(ge=1)]
+    fingerprint: Text | None = None
+
+
+class Accuracy(_Loose):
+    """Of one way to show the test images.
+
+    Attributes:
+        accuracy: fraction of the test images.
+    """
+
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+
+
+class Outcome(_Loose):
+    """What one epoch's weights made of the test images: shown plain, and summed with a mirror.
+
+    Attributes:
+        loss: mean cross-entropy of the plain outputs.
+    """
+
+    loss: float
+    plain: Accuracy
+    hflip: Accuracy
+
+
+class Conditions(_Loose):
+    """What should not change a result but can a little.
+
+    Attributes:
+        devices: what it ran on, a name a device.
+        backend: Keras' backend.
+        precision: float32, mixed_float16 or mixed_bfloat16.
+        replicas: how many devices shared each batch.
+    """
+
+    devices: Annotated[list[Text], Field(max_length=1000)]
+    backend: Text
+    precision: Text
+    replicas: Annotated[int, Field(ge=1)]
+
+
+class Record(_Loose):
+    """The record of one complete run.
+
+    Attributes:
+        record_version: of the file's layout.
+        run: the run's name, which is its folder's.
+        identity: eight hex digits from the settings.
+        settings: the experiment.
+        partial: whether only some of the images were taken.
+        data: the images.
+        test: by the weights that were kept, see `HEADLINE`.
+        seconds: by part of the run; "training" is all epochs.
+        conditions: of the measurement.
+        finished: when, in UTC.
+    """
+
+    record_version: Literal[1]  # RECORD_VERSION
+    run: Text
+    identity: Text
+    settings: Experiment
+    partial: bool
+    data: Images
+    test: dict[str, Outcome]
+    seconds: dict[str, float]
+    conditions: Conditions
+    finished: Text
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.identity != self.settings.identity:
+            raise ValueError(f"its identity is not that of its settings, {self.settings.identity}")
+        if self.run != self.settings.run_name:
+            raise ValueError(f"its name is not that of its settings, {self.settings.run_name}")
+        if self.data.name != self.settings.data_name:
+            raise ValueError("its images have another name than its settings say")
+        if self.partial != (self.settings.limit is not None):
+            raise ValueError("it says otherwise than its settings whether the run is partial")
+        if HEADLINE not in self.test:
+            raise ValueError(f"it has no test of the {HEADLINE}")
+        return self
+
+    def accuracy(self, *, hflip: bool = False) -> float:
+        """The headline: fraction of the test images, shown plain or with their mirror images."""
+        test = self.test[HEADLINE]
+        return (test.hflip if hflip else test.plain).accuracy
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A folder below results/runs that does not count, and why."""
+
+    folder: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies below results/runs: the records that count, and the folders that do not."""
+
+    records: tuple[Record, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def read(results: Path) -> Found:
+    """All that lies below `results`/runs, in the order of the folders' names.
+
+    Never raises: what cannot be read is skipped.
+    """
+    records, skipped = [], []
+    for folder in _folders(results / "runs"):
+        found = read_record(folder)
+        if isinstance(found, Record):
+            records.append(found)
+        else:
+            skipped.append(Skipped(_printable(folder.name), _printable(found)))
+    return Found(tuple(records), tuple(skipped))
+
+
+def read_record(folder: Path) -> Record | str:
+    """The record in a run's folder, or why there is none that counts."""
+    path = folder / "record.json"
+    try:
+        if not path.exists():
+            return "it has no record: the run is not complete"
+        if not path.is_file():  # to open a pipe would wait for ever
+            return "record.json is not a file"
+        if path.stat().st_size > _LARGEST:
+            return "record.json is too large to be a record"
+        record = Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        return f"record.json cannot be read: {error.strerror or error}"
+    except ValidationError as error:
+        return f"record.json is not the record of a complete run: {_first_fault(error)}"
+    if record.run != folder.name:
+        return f"its record is that of {record.run}"
+    return record
+
+
+def _folders(runs: Path) -> list[Path]:
+    try:
+        return sorted(path for path in runs.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)[:300]

@@ -1,0 +1,131 @@
+"""One run in a process of its own: its command, its log, how far it is, and why it ended."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kreproduce.errors import StorageError
+from kreproduce.experiment import Experiment, parse_overrides, resolve
+from kreproduce.sweep.plan import Job, read_json
+
+Command = Callable[[Job], Sequence[str]]
+
+# By default the first process takes nearly all of a GPU's memory.
+_SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+_LONGEST = 300  # characters of a reason
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run without a record: `why` in a few words, and where its output is."""
+
+    job: Job
+    why: str
+    log: Path
+
+
+def run_command(results: Path, data_dir: Path | None) -> Command:
+    """The `kreproduce run` of a job.
+
+    The child is told every setting, so that no file that changes meanwhile, and nothing that
+    a folder of images implies, can make it another run than the one planned.
+    """
+
+    def command(job: Job) -> list[str]:
+        pairs = _pairs(job.experiment)
+        told = resolve({"dataset": job.experiment.dataset}, parse_overrides(pairs))
+        if told != job.experiment:
+            raise AssertionError(f"{pairs} is another experiment than {job.name}")
+        return [
+            *(sys.executable, "-m", "kreproduce", "run", job.experiment.dataset),
+            *(part for pair in pairs for part in ("--set", pair)),
+            *("--results", str(results)),
+            *(("--data-dir", str(data_dir)) if data_dir else ()),
+        ]
+
+    return command
+
+
+def _pairs(experiment: Experiment) -> list[str]:
+    # JSON is YAML, of these values also by this package's stricter rules.
+    values = experiment.model_dump().items()
+    return [f"{name}={json.dumps(value)}" for name, value in values if name != "dataset"]
+
+
+class Child:
+    """A run under way.
+
+    Raises:
+        StorageError: its log cannot be written.
+    """
+
+    def __init__(self, job: Job, command: Sequence[str], logs: Path, shared: bool):
+        self.job = job
+        self.log = logs / f"{job.name}.log"
+        self._started = time.monotonic()
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+            self.log.write_text(f"$ {shlex.join(command)}\n", "utf-8")
+            with self.log.open("a") as log:
+                self.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=(_SHARED_GPU if shared else {}) | os.environ | {"PYTHONUNBUFFERED": "1"},
+                    # A Ctrl-C reaches the sweep alone, which then interrupts each child once.
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StorageError(
+                f"{error.filename or self.log} cannot be written: {error.strerror or error}; "
+                "make room or choose another place with --results"
+            ) from error
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self._started
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        status = read_json(self.job.folder.path / "status.json")
+        # Until it has started, the status is that of an earlier try.
+        return int(status["epoch"]) if status.get("pid") == self.process.pid else 0
+
+    def interrupt(self) -> None:
+        """Ask it to stop."""
+        self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Make it stop, with all processes that it started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def failure(self) -> Failure | None:
+        """Why the process, which has ended, left no record; None if it left one."""
+        if self.process.returncode == 0 and self.job.state == "done":
+            return None
+        return Failure(self.job, self._why(self.process.returncode), self.log)
+
+    def _why(self, code: int) -> str:
+        if code == 0:
+            return "ended without a record"
+        if code == -signal.SIGKILL:
+            return "killed by SIGKILL, as by a machine that is out of memory"
+        if code < 0:
+            known = -code in {*signal.Signals}
+            return f"killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
+        lines = self.log.read_text("utf-8", errors="replace").splitlines()[1:]
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        last = last.strip().removeprefix("kreproduce: ")[:_LONGEST]
+        return f"exit code {code}" + (f": {last}" if last else "")

@@ -1,0 +1,87 @@
+"""What is wanted, each training once, and what the results folder already has of it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from kreproduce.experiment import Experiment
+from kreproduce.records import read_record
+from kreproduce.runs import RunFolder
+from kreproduce.sweep.targets import Target
+
+State = Literal["done", "under way", "failed", "interrupted", "broken off", "missing"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, and everything that it is wanted for.
+
+    Attributes:
+        experiment: its settings.
+        folder: where it is, or will be, recorded.
+        targets: the rows and files that mean it.
+    """
+
+    experiment: Experiment
+    folder: RunFolder
+    targets: tuple[Target, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        return self.experiment.run_name
+
+    @property
+    def state(self) -> State:
+        """What the results folder says of it now."""
+        return state(self.folder)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be run."""
+        return self.state not in ("done", "under way")
+
+
+def plan(wanted: Iterable[tuple[Target, Experiment]], results: Path) -> list[Job]:
+    """One job for each training; rows that mean the same training share it.
+
+    Args:
+        wanted: what is wanted, and the experiment that it means.
+        results: where runs are recorded.
+    """
+    jobs: dict[str, Job] = {}
+    for target, experiment in wanted:
+        # The flip of the images tested is no part of a run's name.
+        name = experiment.run_name
+        job = jobs.get(name) or Job(experiment, RunFolder(results, experiment), ())
+        if target not in job.targets:
+            job = replace(job, targets=(*job.targets, target))
+        jobs[name] = job
+    return list(jobs.values())
+
+
+def state(folder: RunFolder) -> State:
+    """What a run's folder says: done is only a run of this identity with a record."""
+    if folder.is_locked():
+        return "under way"
+    if not isinstance(read_record(folder.path), str):
+        return "done"
+    match read_json(folder.path / "status.json").get("state"):
+        case "failed":
+            return "failed"
+        case "interrupted":
+            return "interrupted"
+        case "running":
+            return "broken off"
+    return "missing"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The values in a JSON file of a run's folder; none if it is missing or damaged."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

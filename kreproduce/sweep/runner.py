@@ -1,0 +1,137 @@
+"""So many runs at a time, until each has ended, whatever becomes of any of them."""
+
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from kreproduce.sweep.children import Child, Command, Failure
+from kreproduce.sweep.plan import Job
+from kreproduce.sweep.view import View
+
+_LOOK = 0.1  # seconds between two looks at the children
+
+
+class Runner:
+    """Runs jobs, each in a process of its own.
+
+    Args:
+        jobs: in the order in which they are started.
+        command: what starts a job.
+        logs: the folder of the children's output, made when the first is started.
+        view: is told what happens.
+        at_a_time: how many run at the same time.
+        fail_fast: start no more after a failure; what is under way is finished.
+        patience: seconds that an interrupted child has before it is killed.
+
+    Attributes:
+        failures: the runs that ended without a record.
+        waiting: the jobs that have not been started.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        command: Command,
+        logs: Path,
+        view: View,
+        at_a_time: int = 1,
+        fail_fast: bool = False,
+        patience: float = 30.0,
+    ):
+        self.waiting = deque(jobs)
+        self.failures: list[Failure] = []
+        self._children: list[Child] = []
+        self._command, self._logs, self._view = command, logs, view
+        self._at_a_time, self._fail_fast, self._patience = at_a_time, fail_fast, patience
+
+    def run(self) -> None:
+        """Until nothing is left to start or to wait for.
+
+        Raises:
+            KeyboardInterrupt: the sweep was told to stop, and all children have ended.
+            StorageError: a log cannot be written; the children were stopped.
+        """
+        with _Signals() as signals, self._view:
+            try:
+                while self._start():
+                    time.sleep(_LOOK)
+                    self._collect()
+                    if signals.count:
+                        raise KeyboardInterrupt
+            finally:
+                self._stop(signals)
+
+    def _start(self) -> bool:
+        """Fill the free places; says whether anything is under way."""
+        stopped = self._fail_fast and self.failures
+        while self.waiting and not stopped and len(self._children) < self._at_a_time:
+            job = self.waiting.popleft()
+            if not job.is_open:  # by another sweep, since the plan was made
+                self._view.say(f"{job.name}: {job.state} meanwhile")
+                continue
+            child = Child(job, self._command(job), self._logs, shared=self._at_a_time > 1)
+            self._children.append(child)
+            self._view.started(child)
+        return bool(self._children)
+
+    def _collect(self) -> None:
+        """Take note of the children that have ended, and of how far the others are."""
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            failure = child.failure()
+            self.failures += [failure] if failure else []
+            self._view.ended(child, failure)
+        self._view.look(self._children, len(self.waiting))
+
+    def _stop(self, signals: "_Signals") -> None:
+        """Interrupt what is still under way, and kill what does not end; at once if told again."""
+        if not self._children:
+            return
+        self._view.say(f"stopping {len(self._children)} under way; again kills at once")
+        told, deadline = signals.count, time.monotonic() + self._patience
+        for child in self._children:
+            child.interrupt()
+        while any(child.process.poll() is None for child in self._children):
+            if signals.count > told or time.monotonic() > deadline:
+                break
+            time.sleep(_LOOK)
+        for child in self._children:
+            child.kill()
+
+
+class _Signals:
+    """Counts the requests to stop (Ctrl-C, a scheduler's, a closed terminal's) while in it.
+
+    Raising KeyboardInterrupt wherever the program happens to be could lose a child that has
+    just been started.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Signals":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                before = signal.getsignal(number)
+                # `nohup` and `&` ignore some: those stay ignored.
+                if before is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._counted)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _counted(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.count += 1

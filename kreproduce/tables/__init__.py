@@ -1,0 +1,113 @@
+"""The paper's tables: its counts recomputed, its accuracies beside those that runs measured.
+
+>>> from kreproduce.tables import table
+>>> table(3)["v2_16ch"].tolist()[:2]
+[623226, 901542]
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kreproduce import records
+from kreproduce.errors import SettingsError, StorageError
+from kreproduce.tables.columns import NUMBERS
+from kreproduce.tables.contents import Contents, contents, contents_as_printed
+from kreproduce.tables.formats import FORMATS, check_format, frame, json_table, render
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FORMATS",
+    "NUMBERS",
+    "Contents",
+    "build",
+    "check_format",
+    "json_table",
+    "render",
+    "table",
+    "write",
+]
+
+RESULTS = Path("results")
+
+
+def table(
+    number: int, *, results: Path = RESULTS, as_printed: bool = False, data: str | None = None
+) -> "pd.DataFrame":
+    """A table of the paper as data; results/README.md says what its columns mean.
+
+    Args:
+        number: 1 to 8.
+        results: where runs are recorded.
+        as_printed: the paper's own numbers, and none measured.
+        data: the name of the images whose runs are shown, instead of the paper's original ones.
+
+    Raises:
+        SettingsError: there is no such table, or `data` is no name of images.
+    """
+    found = () if as_printed else records.read(results).records
+    return frame(build(number, found, as_printed=as_printed, data=data))
+
+
+def build(
+    number: int,
+    found: Sequence[records.Record] = (),
+    *,
+    as_printed: bool = False,
+    data: str | None = None,
+) -> Contents:
+    """A table with its footnotes, ready for `render`; arguments as of `table`.
+
+    Raises:
+        SettingsError: there is no such table, or `data` is no name of images.
+    """
+    if number not in NUMBERS:
+        raise SettingsError(f"the paper has no Table {number}; ask for 1 to 8, or all")
+    if data is not None and not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", data):
+        raise SettingsError(f"{data[:60]!r} is no name of images; for one, cifar10-jpeg75 is")
+    if not as_printed:
+        return contents(number, found, data)
+    if data is not None:
+        raise SettingsError("the paper prints nothing of other images; leave out one of the two")
+    return contents_as_printed(number)
+
+
+def write(tables: Iterable[Contents], results: Path, forms: Iterable[str]) -> list[Path]:
+    """Write each table in each format to a file of its own below `results`/tables.
+
+    Raises:
+        SettingsError: there is no such format.
+        StorageError: a file cannot be written.
+    """
+    forms = list(forms)
+    texts = {
+        results / "tables" / f"{_stem(contents)}.{FORMATS[form]}": render(contents, form)
+        for contents in tables
+        for form in forms
+    }
+    for path, text in texts.items():
+        _write(path, text)
+    return list(texts)
+
+
+def _stem(contents: Contents) -> str:
+    """A name that no table of other cells has."""
+    kinds = ["as-printed"] if contents.as_printed else []
+    kinds += [contents.data] if contents.data else []
+    return "-".join([f"table-{contents.number}", *kinds])
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(text.encode())  # the same line ends everywhere
+        beside.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}; "
+            "choose another place with --results"
+        ) from error

@@ -1,0 +1,41 @@
+import json
+import subprocess
+import sys
+
+from support import tree
+
+
+def test_the_audit_lists_every_check_and_passes(kreproduce):
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("audit")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    *lines, summary = result.output.splitlines()
+    counts = {verdict: int(n) for n, verdict in (part.split() for part in summary.split(", "))}
+    assert counts["different"] == 0
+    assert sum(counts.values()) == len(lines)
+    assert tree(kreproduce.folder.parent) == before
+
+
+def test_the_audit_as_json(kreproduce):
+    found = json.loads(kreproduce("audit", "--json").output)
+    assert found["counts"]["different"] == 0
+    assert sum(found["counts"].values()) == len(found["checks"])
+    assert found["checks"][0] == {
+        "where": "Table 1",
+        "claim": "Ic 14, F 10, Ch 4: parameters",
+        "printed": "140",
+        "recomputed": "140",
+        "verdict": "equal",
+        "why": "",
+    }
+
+
+def test_a_difference_is_exit_9():
+    code = (
+        "import kreproduce.paper as p, sys; p.erratum = lambda *cell: None;"
+        "sys.argv = ['kreproduce', 'audit']; from kreproduce.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 9
+    assert "different  Table 8" in done.stdout
+    assert done.stdout.endswith(" 14 different\n")

@@ -1,0 +1,204 @@
+"""`kreproduce sweep` as a command: refusals, the plan, and whole sweeps."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from support import tree
+
+TINY = "dataset: digits\nlimit: 20\nepochs: 2\nbatch_size: 16\nch: 16\n"
+FILES = {"one.yaml": "seed: 1\n", "two.yaml": "seed: 2\n", "three.yaml": "seed: 3\n"}
+
+REFUSED = {
+    "no such table": (["9"], "Table 9 shows no trained networks"),
+    "a table without trainings": (["3"], "ask for one of 2, 4, 5, 6, 7, 8"),
+    "no table": (["five"], "a sweep takes the number of a table"),
+    "no file": (["nothing.yaml"], "there is no settings file nothing.yaml"),
+    "one file of two": (["one.yaml", "nothing.yaml"], "there is no settings file nothing.yaml"),
+    "a file's fault": (["bad.yaml"], "bad.yaml: unknown setting 'epoch'"),
+    "no such row": (["4", "--only", "V2 5ch"], "no row is called 'V2 5ch'; did you mean"),
+    "no such file's row": (["one.yaml", "--only", "two"], "no row is called 'two'"),
+    "seeds": (["5", "--seeds", "1,b"], "--seeds takes numbers such as 1,2,3, not '1,b'"),
+    "seeds below 0": (["5", "--seeds", "-1"], "--seeds takes numbers"),
+    "no seeds": (["5", "--seeds", ""], "--seeds takes numbers"),
+    "too large a seed": (["5", "--seeds", "4000000000"], "seed: 4000000000 is refused"),
+    "two seeds": (["5", "--seeds", "1,2", "--set", "seed=3"], "leave one of them out"),
+    "jobs of 0": (["5", "--jobs", "0"], "--jobs 0: at least one run at a time"),
+    "jobs below 0": (["5", "--jobs", "-2"], "--jobs -2: at least one run at a time"),
+    "a setting": (["5", "--set", "epoch=2"], "did you mean 'epochs'?"),
+    "a name of data": (["5", "--data-name", "../up"], "data_name: '../up' is refused"),
+}
+
+
+@pytest.fixture
+def files(kreproduce):
+    for name, text in FILES.items():
+        (kreproduce.folder / name).write_text(TINY + text)
+    (kreproduce.folder / "bad.yaml").write_text("dataset: digits\nepoch: 2\n")
+    return list(FILES)
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED.values(), ids=list(REFUSED))
+def test_refusals(kreproduce, files, arguments, message):
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("sweep", *arguments)
+    assert result.code == 2
+    assert message in result.message
+    assert len(result.message.splitlines()) == 1
+    assert (result.output, result.imported) == ("", [])
+    assert tree(kreproduce.folder.parent) == before
+
+
+def test_missing_data_is_refused_before_anything_runs(kreproduce):
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("sweep", "5", "--data-dir", "nowhere")
+    assert (result.code, result.output) == (3, "")
+    assert "nowhere does not exist" in result.message
+    assert tree(kreproduce.folder.parent) == before
+
+
+def test_a_results_folder_in_the_way(kreproduce, files):
+    (kreproduce.folder / "results").write_text("in the way")
+    result = kreproduce("sweep", "one.yaml")
+    assert result.code == 5
+    assert result.message.startswith("kreproduce: results/logs cannot be written: ")
+    assert len(result.message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["5"], ["all", "--seeds", "1,2,3"], ["one.yaml"]], ids=str)
+def test_the_dry_run_does_nothing(kreproduce, files, arguments):
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("sweep", *arguments, "--dry-run")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    assert "missing" in result.output
+    assert tree(kreproduce.folder.parent) == before
+
+
+def test_the_plan_of_table_6(kreproduce):
+    lines = kreproduce("sweep", "6", "--dry-run").output.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["missing"] * 2
+    assert lines[1].endswith(
+        "5 h 45 min  Table 6: kEffNet-B0 V2 32ch; Table 6: kEffNet-B0 V2 32ch + H Flip"
+    )
+    assert lines[2:] == [
+        "2 runs: 2 missing",
+        "to do, one after another:",
+        "  2 runs: 17 h 33 min, by the authors' runs, Tesla V100 16 GB",
+    ]
+
+
+def test_the_plan_of_all(kreproduce):
+    lines = kreproduce("sweep", "all", "--dry-run").output.splitlines()
+    assert "31 runs: 31 missing" in lines
+    assert lines[2].endswith("Tables 2, 4, 5: kEffNet-B0 V2 16ch")
+    assert "  8 runs: unknown" in lines  # "no L" and ReLU
+
+
+def test_other_settings_than_the_papers_are_for_no_row(kreproduce):
+    output = kreproduce("sweep", "5", "--only", "baseline", "--set", "epochs=2", "--dry-run").output
+    assert "Table 5: EfficientNet-B0 baseline, but with other settings\n" in output
+    assert "-2epochs-" in output
+
+
+def test_options_pass_through(kreproduce, files):
+    arguments = ["--set", "bn_momentum=0.5", "--data-name", "mine", "--results", "here"]
+    output = kreproduce("sweep", *files, "--seeds", "1,5", *arguments, "--dry-run").output
+    lines = output.splitlines()
+    assert lines[-3] == "2 runs: 2 missing"  # with the seed asked for, the files are the same
+    assert lines[0].split()[1].startswith("mine-v2-16ch-2epochs-")
+    assert lines[0].endswith("one.yaml; two.yaml; three.yaml")
+
+
+def test_only_one_of_the_files(kreproduce, files):
+    output = kreproduce("sweep", *files, "--only", "two", "--dry-run").output
+    assert output.splitlines()[0].endswith("two.yaml")
+    assert "1 run: 1 missing" in output
+
+
+def names(kreproduce, files):
+    """The runs' names from the plan."""
+    lines = kreproduce("sweep", *files, "--dry-run").output.splitlines()
+    return [line.split()[1] for line in lines[: len(files)]]
+
+
+def states(kreproduce, files):
+    lines = kreproduce("sweep", *files, "--dry-run").output.splitlines()
+    return [line.split("  ")[0] for line in lines[: len(files)]]
+
+
+def kill_when_started(run, given_up):
+    """SIGKILL to the process of a run as soon as its folder names it."""
+    while not given_up.is_set():
+        if (run / "status.json").exists():
+            status = json.loads((run / "status.json").read_text())
+            os.kill(status["pid"], signal.SIGKILL)
+            return
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreproduce, files):
+    runs = kreproduce.folder / "results" / "runs"
+    failing, killed, good = names(kreproduce, files)
+    runs.mkdir(parents=True)
+    (runs / failing).write_text("in the way of its folder")
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_when_started, args=[runs / killed, ended])
+    killer.start()
+    first = kreproduce("sweep", *files, "--jobs", "2")
+    ended.set()
+    killer.join()
+    assert (first.code, first.imported) == (8, [])
+    message = first.message.splitlines()
+    assert message[0] == "2 of 3 runs failed; the same command runs them anew:"
+    assert {line.split(":")[0].strip() for line in message[1:]} == {failing, killed}
+    text = "\n".join(sorted(message[1:], key=lambda line: killed in line))
+    assert f"{failing}: exit code 5: " in text
+    assert f"{killed}: killed by SIGKILL" in text
+    assert f"(results/logs/{killed}.log)" in text
+    assert states(kreproduce, files)[1:] == ["broken off", "done"]
+    record = (runs / good / "record.json").read_bytes()
+
+    (runs / failing).unlink()
+    second = kreproduce("sweep", *files)
+    assert (second.code, second.message) == (0, "")
+    started = [line.split(":")[0] for line in second.output.splitlines() if ": started" in line]
+    assert started == [failing, killed]
+    assert states(kreproduce, files) == ["done"] * 3
+    assert (runs / good / "record.json").read_bytes() == record
+    for name in (failing, killed, good):
+        identity = name.rpartition("-")[2]
+        assert json.loads((runs / name / "record.json").read_text())["identity"] == identity
+
+    third = kreproduce("sweep", *files)
+    assert (third.code, third.message) == (0, "")
+    assert "3 runs: 3 done" in third.output
+    assert ": started" not in third.output
+
+
+@pytest.mark.slow
+def test_ctrl_c(kreproduce, files):
+    command = [sys.executable, "-m", "kreproduce", "sweep", "one.yaml", "--set", "epochs=500"]
+    process = subprocess.Popen(
+        command,
+        cwd=kreproduce.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 240
+    while not list(kreproduce.folder.glob("results/runs/*/history.csv")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, message = process.communicate(timeout=60)
+    assert (process.returncode, message) == (130, "")
+    assert "interrupted; the same command goes on with what is missing" in output
+    (status,) = kreproduce.folder.glob("results/runs/*/status.json")
+    assert json.loads(status.read_text())["state"] == "interrupted"

@@ -1,0 +1,181 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from tables.recorded import experiment_of, record_of, write
+
+from kreproduce import paper, records
+from kreproduce.evaluation import SHOWN, evaluate
+from kreproduce.records import Skipped
+
+ROW = paper.rows(6)[1]
+
+
+@pytest.fixture
+def record():
+    return record_of(experiment_of(ROW), plain=0.9445, hflip=0.9495)
+
+
+def test_a_complete_run_counts(tmp_path, record):
+    write(tmp_path, record)
+    (found,) = records.read(tmp_path).records
+    assert records.read(tmp_path).skipped == ()
+    assert found.settings == experiment_of(ROW)
+    assert (found.accuracy(), found.accuracy(hflip=True)) == (0.9445, 0.9495)
+    assert (found.data.test, found.conditions.devices) == (10_000, ["NVIDIA H200"])
+    assert found.seconds["training"] == 1.5
+    assert found.best_epoch["lowest validation loss"] == 3  # what is not asked for stays
+
+
+def test_what_an_evaluation_reports_is_read(tmp_path, record):
+    logits = np.random.default_rng(0).normal(size=(3, 20, 10))
+    shown = dict(zip(SHOWN, logits, strict=True))
+    report = evaluate(shown, np.arange(20) % 10, tuple("abcdefghij"))
+    record["test"] = dict.fromkeys(record["test"], report)
+    write(tmp_path, record)
+    (found,) = records.read(tmp_path).records
+    assert found.accuracy() == report["plain"]["accuracy"]
+    assert found.accuracy(hflip=True) == report["hflip"]["accuracy"]
+
+
+def test_a_record_is_frozen(tmp_path, record):
+    write(tmp_path, record)
+    (found,) = records.read(tmp_path).records
+    with pytest.raises(ValueError, match="frozen"):
+        found.partial = True
+
+
+def test_records_come_in_the_order_of_their_folders(tmp_path):
+    for seed in (3, 1, 2):
+        write(tmp_path, record_of(experiment_of(ROW, seed=seed)))
+    runs = [record.run for record in records.read(tmp_path).records]
+    assert runs == sorted(runs)
+    assert len(runs) == 3
+
+
+@pytest.mark.parametrize("what", ["missing", "file", "empty", "files in it"])
+def test_where_nothing_was_run(tmp_path, what):
+    if what == "file":
+        (tmp_path / "runs").write_text("in the way")
+    elif what != "missing":
+        (tmp_path / "runs").mkdir()
+    if what == "files in it":
+        (tmp_path / "runs" / ".gitkeep").touch()
+    assert records.read(tmp_path) == records.Found((), ())
+
+
+def changed(record, path, value):
+    *parents, last = path.split("/")
+    here = record
+    for parent in parents:
+        here = here[parent]
+    if value is None:
+        del here[last]
+    else:
+        here[last] = value
+    return record
+
+
+HEADLINE = "test/lowest validation loss"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        ("record_version", 2, "record_version: Input should be 1"),
+        ("record_version", None, "record_version: Field required"),
+        ("identity", "00000000", "its identity is not that of its settings"),
+        ("run", "another", "its name is not that of its settings"),
+        ("settings/epochs", 181, "its identity is not that of its settings"),
+        ("settings/epochs", "180", "settings.epochs: Input should be a valid integer"),
+        ("settings/newer", 1, "settings.newer: Extra inputs are not permitted"),
+        ("settings", None, "settings: Field required"),
+        ("partial", True, "otherwise than its settings whether the run is partial"),
+        ("partial", "no", "partial: Input should be a valid boolean"),
+        ("data/name", "malaria", "its images have another name"),
+        ("data/original", None, "data.original: Field required"),
+        ("data/test", 0, "data.test: Input should be greater"),
+        (HEADLINE, None, "it has no test of the lowest validation loss"),
+        (f"{HEADLINE}/plain/accuracy", 1.2, "plain.accuracy: Input should be less"),
+        (f"{HEADLINE}/plain/accuracy", float("nan"), "plain.accuracy: Input should be"),
+        (f"{HEADLINE}/hflip", None, "hflip: Field required"),
+        ("conditions/devices", "GPU", "conditions.devices: Input should be a valid array"),
+        ("conditions/backend", "x" * 400, "conditions.backend: String should have at most"),
+    ],
+)
+def test_what_does_not_agree_does_not_count(tmp_path, record, path, value, why):
+    name = record["run"]
+    write(tmp_path, changed(record, path, value), folder=name)
+    found = records.read(tmp_path)
+    assert found.records == ()
+    (skipped,) = found.skipped
+    assert skipped.folder == name
+    assert why in skipped.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"settings": ' + b"9" * 10_000 + b"}",
+        b'{"record_version": 1}',
+    ],
+    ids=range(8),
+)
+def test_junk_does_not_count(tmp_path, text):
+    path = tmp_path / "runs" / "junk"
+    path.mkdir(parents=True)
+    (path / "record.json").write_bytes(text)
+    found = records.read(tmp_path)
+    assert found.records == ()
+    assert found.skipped[0].why.startswith("record.json is not the record of a complete run: ")
+
+
+def test_half_a_record_does_not_count(tmp_path, record):
+    path = write(tmp_path, record)
+    text = json.dumps(record)
+    (path / "record.json").write_text(text[: len(text) // 2])
+    assert records.read(tmp_path).records == ()
+
+
+def test_an_unfinished_run_does_not_count(tmp_path, record):
+    path = write(tmp_path, record)
+    (path / "record.json").rename(path / "record.json.tmp")
+    assert records.read(tmp_path) == records.Found(
+        (), (Skipped(record["run"], "it has no record: the run is not complete"),)
+    )
+
+
+def test_a_copy_does_not_count_twice(tmp_path, record):
+    write(tmp_path, record)
+    write(tmp_path, record, folder=f"{record['run']}.new")
+    found = records.read(tmp_path)
+    assert len(found.records) == 1
+    assert found.skipped == (
+        Skipped(f"{record['run']}.new", f"its record is that of {record['run']}"),
+    )
+
+
+def test_hostile_folders(tmp_path, record):
+    write(tmp_path, record)
+    runs = tmp_path / "runs"
+    for name in ("folder", "pipe", "loop", "huge", "\x1b[31mred\n"):
+        (runs / name).mkdir()
+    (runs / "folder" / "record.json").mkdir()
+    os.mkfifo(runs / "pipe" / "record.json")
+    (runs / "loop" / "record.json").symlink_to("record.json")
+    with (runs / "huge" / "record.json").open("wb") as huge:
+        huge.truncate(2**30)  # takes no room
+    (runs / "nowhere").symlink_to("gone")
+    found = records.read(tmp_path)
+    assert len(found.records) == 1
+    whys = {skipped.folder: skipped.why for skipped in found.skipped}
+    assert whys.keys() == {"folder", "pipe", "loop", "huge", "?[31mred?"}
+    assert whys["folder"] == whys["pipe"] == "record.json is not a file"
+    assert whys["huge"] == "record.json is too large to be a record"

@@ -1,0 +1,240 @@
+"""What a sweep means, what is done of it, and how long the rest will take."""
+
+import json
+import socket
+import sys
+from itertools import pairwise
+
+import pytest
+from tables.recorded import record_of
+
+from kreproduce import paper
+from kreproduce.errors import SettingsError
+from kreproduce.experiment import of_row, parse_overrides, resolve
+from kreproduce.runs import RunFolder
+from kreproduce.sweep.children import run_command
+from kreproduce.sweep.estimate import Estimate, Estimates, total
+from kreproduce.sweep.plan import Job, plan
+from kreproduce.sweep.targets import Target, find
+
+
+def digits(**settings):
+    return resolve({"dataset": "digits"}, settings)
+
+
+def experiments(targets):
+    return [(t, resolve({"dataset": t.source}, t.settings)) for t in targets]
+
+
+def job(results, experiment):
+    (planned,) = plan([(Target(None, "one.yaml", "one.yaml"), experiment)], results)
+    return planned
+
+
+def write_status(folder, state, epoch=0, pid=1, host=None):
+    folder.path.mkdir(parents=True, exist_ok=True)
+    status = {"state": state, "epoch": epoch, "pid": pid, "host": host or socket.gethostname()}
+    (folder.path / "status.json").write_text(json.dumps(status))
+
+
+def write_record(folder, seconds=2.0, finished="2026-01-01", host=None, device="a CPU", **other):
+    write_status(folder, "finished", host=host)
+    record = record_of(folder.experiment, devices=[device])
+    record |= {"seconds": {"median_epoch": seconds}, "finished": finished}
+    (folder.path / "record.json").write_text(json.dumps(record | other))
+
+
+# Targets
+
+
+def test_a_table_is_its_rows_in_the_papers_order():
+    assert [(t.table, t.label) for t in find(["5"])] == [(5, row.label) for row in paper.rows(5)]
+
+
+def test_several_are_asked_for_at_once():
+    tables = [t.table for t in find(["6", "a.yaml", "2"])]
+    assert tables == [6] * 3 + [None] + [2] * 5
+
+
+@pytest.mark.parametrize("row", [row for n in paper.TRAINED for row in paper.rows(n)], ids=str)
+def test_a_target_is_the_row(row):
+    (target,) = find([str(row.table)], [row.label])
+    assert resolve({"dataset": target.source}, target.settings) == of_row(row)
+
+
+@pytest.mark.parametrize(
+    ("only", "labels"),
+    [
+        ("V2 4ch", ["V2 4ch", "V2 4ch no L", "V2 4ch ReLU"]),
+        ("kEffNet-B0 V2 4ch", ["V2 4ch"]),
+        ("keffnet-b0 v2 4CH", ["V2 4ch"]),
+        ("4ch no", ["V2 4ch no L"]),
+        ("2ch", []),
+        ("baseline", ["EfficientNet-B0 baseline"]),
+        ("32ch", ["V2 32ch", "V2 32ch no L", "V2 32ch ReLU"]),
+    ],
+)
+def test_only(only, labels):
+    if not labels:  # Table 5 has 32ch, of which 2ch is no part
+        with pytest.raises(SettingsError, match="no row is called '2ch'"):
+            find(["5"], [only])
+        return
+    assert [t.label.removeprefix("kEffNet-B0 ") for t in find(["5"], [only])] == labels
+
+
+def test_only_twice_keeps_the_order_and_repeats_nothing():
+    found = find(["5"], ["ReLU", "V2 4ch"])
+    numbers = [row.label for row in paper.rows(5)]
+    assert [t.label for t in found] == [numbers[i] for i in (1, 2, 3, 6, 9, 12)]
+
+
+@pytest.mark.parametrize(
+    ("only", "message"),
+    [("v2 4hc", "did you mean 'V2 4ch'?"), ("", "known are"), ("  ", "known are")],
+)
+def test_a_row_that_is_not_there(only, message):
+    with pytest.raises(SettingsError) as caught:
+        find(["4"], [only])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("asked", ["1", "3", "9", "0", "-5", "5.0", "All", "", "²", "9" * 5000])
+def test_no_such_table(asked):
+    with pytest.raises(SettingsError):
+        find([asked])
+
+
+# Jobs
+
+
+def test_each_training_is_planned_once(tmp_path):
+    jobs = plan(experiments(find(["all"])), tmp_path)
+    assert len(jobs) == 31
+    assert len({job.name for job in jobs}) == 31
+    assert sum(len(job.targets) for job in jobs) == 41
+    long = next(job for job in jobs if job.name.startswith("cifar10-v2-32ch-180"))
+    assert [(t.table, "Flip" in t.label) for t in long.targets] == [(6, False), (6, True)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_twice_is_one_target(tmp_path):
+    (job,) = plan(experiments(find(["6", "6"], ["kEffNet-B0 V2 32ch"])), tmp_path)
+    assert len(job.targets) == 1
+
+
+def test_seeds_are_trainings_of_their_own(tmp_path):
+    target = Target(None, "a.yaml", "a.yaml")
+    jobs = plan([(target, digits(seed=seed)) for seed in (1, 2, 2)], tmp_path)
+    assert [job.experiment.seed for job in jobs] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("failed", "failed"), ("interrupted", "interrupted"), ("running", "broken off")],
+)
+def test_states_without_a_record(tmp_path, state, expected):
+    planned = job(tmp_path, digits())
+    assert (planned.state, planned.is_open) == ("missing", True)
+    write_status(planned.folder, state, pid=2**22 + 1)  # no process has such a number
+    assert (planned.state, planned.is_open) == (expected, True)
+
+
+def test_a_record_is_done(tmp_path):
+    planned = job(tmp_path, digits(limit=20))  # partial, and yet what was asked for
+    write_record(planned.folder)
+    assert (planned.state, planned.is_open) == ("done", False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"identity": "00000000"}', "\udcff"])
+def test_a_record_of_something_else_is_not_done(tmp_path, content):
+    planned = job(tmp_path, digits())
+    planned.folder.path.mkdir(parents=True)
+    data = content.encode("utf-8", "surrogateescape")
+    (planned.folder.path / "record.json").write_bytes(data)
+    assert planned.state == "missing"
+
+
+def test_a_run_under_way_is_left_alone(tmp_path):
+    planned = job(tmp_path, digits())
+    at_it = RunFolder(tmp_path, digits())
+    at_it.start({})
+    assert (planned.state, planned.is_open) == ("under way", False)
+    at_it.close()
+    assert (planned.state, planned.is_open) == ("broken off", True)
+
+
+# Time
+
+
+def test_this_machines_last_record_of_the_same_network_tells_the_time(tmp_path):
+    write_record(job(tmp_path, digits(seed=1)).folder, 3.0, "2026-01-02", device="new")
+    write_record(job(tmp_path, digits(seed=2)).folder, 9.0, "2026-01-01", device="old")
+    write_record(job(tmp_path, digits(seed=3)).folder, 1.0, "2026-01-03", host="elsewhere")
+    write_record(job(tmp_path, digits(seed=4, ch=4)).folder, 5.0, "2026-01-04")
+    write_record(job(tmp_path, digits(seed=5, limit=20)).folder, 0.1, "2026-01-05")
+    estimates = Estimates(tmp_path)
+    expected = Estimate(60.0, "this machine's records, new")
+    assert estimates.of(digits(seed=9, epochs=20)) == expected
+    assert estimates.of(digits(ch=8)) is None
+    assert estimates.of(digits(limit=20, epochs=10)).seconds == pytest.approx(1.0)
+
+
+def test_records_come_before_the_authors(tmp_path):
+    row = next(row for row in paper.rows(6) if row.label.endswith("V2 32ch"))
+    experiment = of_row(row)
+    theirs = Estimates(tmp_path).of(experiment)
+    assert theirs == Estimate(180 * 115.0, "the authors' runs, Tesla V100 16 GB")
+    short = experiment.model_copy(update={"epochs": 3, "cycle": 25, "batch_size": 64})
+    write_record(job(tmp_path, short).folder, 10.0)
+    assert Estimates(tmp_path).of(experiment).seconds == 1800.0
+
+
+def test_a_record_of_another_version_tells_nothing(tmp_path):
+    write_record(job(tmp_path, digits()).folder, record_version=0)
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "record.json").write_text("{")
+    assert Estimates(tmp_path).of(digits()) is None
+
+
+def test_the_authors_tell_nothing_of_runs_they_did_not_publish(tmp_path):
+    estimates = Estimates(tmp_path)
+    no_l = next(row for row in paper.rows(5) if not row.layer_l)
+    assert estimates.of(of_row(no_l)) is None
+    published = of_row(paper.rows(2)[-1])
+    assert estimates.of(published).seconds == 50 * 169.0
+    assert estimates.of(published.model_copy(update={"limit": 100})) is None
+    assert estimates.of(published.model_copy(update={"batch_size": 32})) is None
+
+
+def test_the_sums_name_each_source(tmp_path):
+    one, other = Estimate(2.0, "here"), Estimate(3.0, "there")
+    sums = total([one, other, None, one])
+    assert sums == {"here": (2, 4.0), "there": (1, 3.0), "": (1, 0.0)}
+
+
+# What a child is told
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        digits(),
+        digits(limit=20, seed=7, bn_momentum=0.1, hflip=True),
+        resolve({"dataset": "digits", "data_name": "null", "augmentation.zoom": 1e-7}),
+        *(of_row(row) for row in (*paper.rows(5)[:4], paper.rows(6)[2], paper.rows(8)[1])),
+    ],
+    ids=lambda experiment: experiment.run_name,
+)
+def test_a_child_is_told_exactly_the_experiment(tmp_path, experiment):
+    command = run_command(tmp_path, tmp_path / "data")(job(tmp_path, experiment))
+    assert command[:5] == [sys.executable, "-m", "kreproduce", "run", experiment.dataset]
+    pairs = [value for flag, value in pairwise(command) if flag == "--set"]
+    assert resolve({"dataset": command[4]}, parse_overrides(pairs)) == experiment
+    assert command[-4:] == ["--results", str(tmp_path), "--data-dir", str(tmp_path / "data")]
+    assert "--data-dir" not in run_command(tmp_path, None)(job(tmp_path, experiment))
+
+
+def test_a_job_knows_its_name(tmp_path):
+    planned = job(tmp_path, digits())
+    assert isinstance(planned, Job)
+    assert planned.name == planned.folder.path.name == digits().run_name

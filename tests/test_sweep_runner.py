@@ -1,0 +1,296 @@
+"""Stub processes that fail, are killed, hang and succeed, and what the runner makes of them."""
+
+import io
+import json
+import os
+import signal
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+from rich.console import Console
+from tables.recorded import record_of
+
+from kreproduce.errors import StorageError
+from kreproduce.experiment import resolve
+from kreproduce.sweep.children import Child
+from kreproduce.sweep.plan import plan
+from kreproduce.sweep.runner import Runner
+from kreproduce.sweep.targets import Target
+from kreproduce.sweep.view import View
+
+# What a stub can do, besides the state of its run's folder (`path`, `identity`).
+DOES = {
+    "succeed": "record()",
+    "fail": "print('words'); print('kreproduce: no room', file=sys.stderr); sys.exit(5)",
+    "crash": "raise ValueError('odd')",
+    "vanish": "pass",
+    "die": "os.kill(os.getpid(), signal.SIGKILL)",
+    "abort": "os.kill(os.getpid(), signal.SIGABRT)",
+    "environment": "print(json.dumps(dict(os.environ))); record()",
+    "one at a time": "other('running'); time.sleep(0.3); os.remove('running'); record()",
+    "together": "open(identity, 'w'); wait(lambda: len(os.listdir('.')) >= 2); record()",
+    "hang": "status('running', 3); time.sleep(60)",
+    "ignore": "signal.signal(2, signal.SIG_IGN); status('running', 3); time.sleep(60)",
+}
+STUB = """
+import json, os, signal, sys, time
+from pathlib import Path
+path, identity, whole, cwd = Path(sys.argv[1]), *sys.argv[2:]
+os.makedirs(cwd, exist_ok=True)
+os.chdir(cwd)
+path.mkdir(parents=True, exist_ok=True)
+def status(state, epoch):
+    text = json.dumps({"state": state, "epoch": epoch, "pid": os.getpid()})
+    (path / "status.tmp").write_text(text)
+    (path / "status.tmp").replace(path / "status.json")
+def record():
+    (path / "record.json").write_text(whole)
+def other(name):
+    open(name, "x").close()
+def wait(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+"""
+
+
+class Recorder(View):
+    """A view that also keeps what it was told."""
+
+    def __init__(self):
+        super().__init__(Console(file=io.StringIO(), soft_wrap=True))
+        self.alive, self.most, self.children = 0, 0, []
+
+    @property
+    def text(self):
+        return self.console.file.getvalue()
+
+    def started(self, child):
+        self.children.append(child)
+        self.alive += 1
+        self.most = max(self.most, self.alive)
+        super().started(child)
+
+    def ended(self, child, failure):
+        self.alive -= 1
+        super().ended(child, failure)
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A runner of stubs that do one of DOES each; seeds count from 1."""
+
+    def make(*does, **options):
+        target = Target(None, "a.yaml", "a.yaml")
+        seeds = range(1, len(does) + 1)
+        wanted = [(target, resolve({"dataset": "digits", "seed": seed})) for seed in seeds]
+
+        def command(job):
+            # A jump: the stub's name of what it does is looked up when it is started.
+            script = STUB + textwrap.dedent(DOES[does[job.experiment.seed - 1]])
+            whole = json.dumps(record_of(job.experiment))
+            extra = [job.folder.path, job.experiment.identity, whole, tmp_path / "cwd"]
+            return [sys.executable, "-c", script, *map(str, extra)]
+
+        jobs = plan(wanted, tmp_path)
+        return Runner(jobs, command, tmp_path / "logs", Recorder(), **options)
+
+    return make
+
+
+def failed(runner):
+    return {failure.job.experiment.seed: failure.why for failure in runner.failures}
+
+
+def test_goes_on_past_failures_and_says_why(sweep):
+    runner = sweep("fail", "crash", "succeed", "die", "abort", "vanish", "succeed")
+    runner.run()
+    assert failed(runner) == {
+        1: "exit code 5: no room",
+        2: "exit code 1: ValueError: odd",
+        4: "killed by SIGKILL, as by a machine that is out of memory",
+        5: "killed by SIGABRT",
+        6: "ended without a record",
+    }
+    assert not runner.waiting
+    assert runner._view.most == 1
+    log = runner.failures[0].log
+    assert log.name == f"{runner.failures[0].job.name}.log"
+    assert log.read_text().splitlines()[-2:] == ["words", "kreproduce: no room"]
+
+
+def test_the_view_names_every_end(sweep):
+    runner = sweep("fail", "succeed")
+    runner.run()
+    one, two = (child.job.name for child in runner._view.children)
+    assert f"{one}: failed, exit code 5: no room (after " in runner._view.text
+    assert f"{two}: done (after " in runner._view.text
+
+
+def test_fail_fast_starts_no_more(sweep):
+    runner = sweep("succeed", "fail", "succeed", "succeed", fail_fast=True)
+    runner.run()
+    assert list(failed(runner)) == [2]
+    assert [job.experiment.seed for job in runner.waiting] == [3, 4]
+
+
+def test_fail_fast_finishes_what_is_under_way(sweep):
+    runner = sweep("fail", "one at a time", "succeed", at_a_time=2, fail_fast=True)
+    runner.run()
+    assert list(failed(runner)) == [1]
+    assert [job.experiment.seed for job in runner.waiting] == [3]
+    assert runner._view.children[1].job.state == "done"
+
+
+def test_one_at_a_time(sweep):
+    runner = sweep("one at a time", "one at a time")
+    runner.run()
+    assert failed(runner) == {}
+
+
+def test_two_at_a_time(sweep):
+    runner = sweep("together", "together", "succeed", "succeed", at_a_time=2)
+    runner.run()
+    assert failed(runner) == {}
+    assert runner._view.most == 2
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2])
+def test_runs_share_a_gpu_only_when_there_are_several(sweep, monkeypatch, at_a_time):
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
+    runner = sweep("environment", at_a_time=at_a_time)
+    runner.run()
+    log = runner._view.children[0].log
+    environment = json.loads(log.read_text().splitlines()[-1])
+    shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    assert (shared.items() <= environment.items()) == (at_a_time > 1)
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_the_users_own_environment_is_kept(sweep, monkeypatch):
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    runner = sweep("environment", at_a_time=2)
+    runner.run()
+    environment = json.loads(runner._view.children[0].log.read_text().splitlines()[-1])
+    assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
+
+
+def test_what_another_sweep_has_done_meanwhile_is_left_alone(sweep):
+    runner = sweep("crash", "succeed")
+    job = runner.waiting[0]
+    job.folder.path.mkdir(parents=True)
+    record = record_of(job.experiment)
+    (job.folder.path / "record.json").write_text(json.dumps(record))
+    runner.run()
+    assert failed(runner) == {}
+    assert "done meanwhile" in runner._view.text
+    assert len(runner._view.children) == 1
+
+
+def when_hanging(runner, hanging, act):
+    """Do `act` in a thread once `hanging` children have done three epochs."""
+
+    def wait():
+        deadline = time.monotonic() + 20
+        while sum(child.epoch == 3 for child in runner._view.children) < hanging:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_stops_the_children(sweep, number):
+    before = signal.getsignal(number)
+    runner = sweep("hang", "hang", "succeed", at_a_time=2)
+    thread = when_hanging(runner, 2, lambda: os.kill(os.getpid(), number))
+    with pytest.raises(KeyboardInterrupt):
+        runner.run()
+    thread.join()
+    codes = [child.process.returncode for child in runner._view.children]
+    assert codes == [-signal.SIGINT] * 2  # how Python ends by a KeyboardInterrupt
+    assert len(runner.waiting) == 1
+    assert signal.getsignal(number) is before
+
+
+def test_a_child_that_does_not_stop_is_killed(sweep):
+    runner = sweep("ignore", patience=0.3)
+    thread = when_hanging(runner, 1, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        runner.run()
+    thread.join()
+    assert runner._view.children[0].process.returncode == -signal.SIGKILL
+
+
+def test_a_second_ctrl_c_kills_at_once(sweep):
+    def twice():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    runner = sweep("ignore", patience=50)
+    thread = when_hanging(runner, 1, twice)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run()
+    thread.join()
+    assert time.monotonic() - started < 20
+    assert runner._view.children[0].process.returncode == -signal.SIGKILL
+
+
+def test_a_log_that_cannot_be_written_stops_all(sweep, tmp_path):
+    runner = sweep("hang", "succeed", at_a_time=2, patience=5)
+    second = runner.waiting[1]
+    (tmp_path / "logs" / f"{second.name}.log").mkdir(parents=True)
+    with pytest.raises(StorageError, match="cannot be written"):
+        runner.run()
+    assert runner._view.children[0].process.returncode is not None
+
+
+def test_the_epoch_is_the_childs_own(sweep, tmp_path):
+    """Not that of an earlier try, whose status stays until the child has started."""
+    job = sweep("hang").waiting[0]
+    job.folder.path.mkdir(parents=True)
+    status = {"state": "failed", "epoch": 7, "pid": 1}
+    (job.folder.path / "status.json").write_text(json.dumps(status))
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    child = Child(job, command, tmp_path / "logs", shared=False)
+    try:
+        assert child.epoch == 0
+        own = status | {"pid": child.process.pid}
+        (job.folder.path / "status.json").write_text(json.dumps(own))
+        assert child.epoch == 7
+    finally:
+        child.kill()
+
+
+def test_a_terminal_shows_bars(sweep):
+    runner = sweep("succeed", "fail")
+    file = io.StringIO()
+    runner._view = View(Console(file=file, force_terminal=True, width=120))
+    runner.run()
+    assert "epoch 0/12, left:" in file.getvalue()
+
+
+def test_a_log_gets_a_line_a_minute_and_only_news(sweep, monkeypatch):
+    from kreproduce.sweep import view
+
+    monkeypatch.setattr(view, "_QUIET", 0.0)
+    runner = sweep("hang")
+    thread = when_hanging(runner, 1, lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)))
+    with pytest.raises(KeyboardInterrupt):
+        runner.run()
+    thread.join()
+    name = runner._view.children[0].job.name
+    lines = [line for line in runner._view.text.splitlines() if line.startswith("epochs done")]
+    assert lines[-1] == f"epochs done: {name} 3/12; 0 not yet started"
+    assert len(lines) == len(set(lines)) <= 2
