@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def table(
-    number: Annotated[str, typer.Argument(metavar="N|all", help="1 to 8, or all.")],
+    number: Annotated[
+        str,
+        typer.Argument(
+            metavar="N|all|recorded", help="1 to 8, all of them, or whatever was recorded."
+        ),
+    ],
     form: Annotated[
         str | None,
         typer.Option(
@@ -38,13 +43,15 @@ def table(
     """Print a table of the paper: counts recomputed, accuracies as printed and as measured."""
     from kreproduce import records, tables
 
-    numbers = _numbers(number)
+    numbers = () if number == "recorded" else _numbers(number)
+    if not numbers and (as_printed or data or write):
+        raise SettingsError("'recorded' is no table of the paper; give it only a --format")
     if form is not None:
         tables.check_format(form)
     found = records.read(results)
     built = [
         tables.build(number, found.records, as_printed=as_printed, data=data) for number in numbers
-    ]
+    ] or [tables.contents_recorded(found.records)]
     for skipped in found.skipped:
         print(f"kreproduce: {skipped.folder} is not counted: {skipped.why}", file=sys.stderr)
     if write:
@@ -60,7 +67,9 @@ def _numbers(text: str) -> tuple[int, ...]:
     if text == "all":
         return NUMBERS
     if not (text.isascii() and text.isdigit() and int(text[:9]) in NUMBERS):
-        raise SettingsError(f"the paper has no Table {text[:60]!r}; ask for 1 to 8, or all")
+        raise SettingsError(
+            f"the paper has no Table {text[:60]!r}; ask for 1 to 8, all or recorded"
+        )
     return (int(text),)
 
 

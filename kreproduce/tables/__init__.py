@@ -15,6 +15,7 @@ from kreproduce.errors import SettingsError, StorageError
 from kreproduce.tables.columns import NUMBERS
 from kreproduce.tables.contents import Contents, contents, contents_as_printed
 from kreproduce.tables.formats import FORMATS, check_format, frame, json_table, render
+from kreproduce.tables.recorded import contents_recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,7 @@ __all__ = [
     "Contents",
     "build",
     "check_format",
+    "contents_recorded",
     "json_table",
     "render",
     "table",

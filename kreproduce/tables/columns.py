@@ -7,7 +7,9 @@ from typing import Any
 Row = Mapping[str, Any]
 
 NUMBERS = tuple(range(1, 9))
+RECORDED = 0  # no table of the paper's: see `recorded`
 TITLES = {
+    RECORDED: "Recorded experiments",
     1: "Layers K and L in place of some pointwise convolutions",
     2: "CIFAR-10 after 50 epochs: the baseline, V1 and V2",
     3: "Trainable parameters of B0 to B7 with 10 classes",
@@ -37,6 +39,8 @@ class Column:
 
 def shown(table: int, *, as_printed: bool = False, data: str | None = None) -> list[Column]:
     """The columns of a table in the paper's order; `data` names the images measured."""
+    if table == RECORDED:
+        return _RECORDED
     if table == 1:
         return _GROUPING
     if table == 3:
@@ -114,3 +118,19 @@ def _difference(row: Row) -> str:
     if not row["measured_n"]:
         return NOTHING
     return f"{round(row['difference'], 2) + 0.0:+.2f}"  # so that there is no -0.00
+
+
+def _on(row: Row) -> str:
+    """The images by name, and whether they are only some of them."""
+    return row["measured_on"] + (f", {row['limit']:,} of them" if row["limit"] else "")
+
+
+_RECORDED = [
+    _plain("model", "Model"),
+    Column("measured_on", "Images", _on),
+    _count("epochs", "Epochs"),
+    _count("parameters", "Parameters"),
+    _count("computations_trained", "Computations"),
+    Column("measured_mean", "Measured test acc.", _mean),
+    Column("interval_low", "95% interval", _interval),
+]

@@ -8,7 +8,7 @@ from typing import Any
 from kreproduce import paper
 from kreproduce.records import Record
 from kreproduce.tables import recomputed
-from kreproduce.tables.columns import TITLES, Column, shown
+from kreproduce.tables.columns import RECORDED, TITLES, Column, shown
 from kreproduce.tables.measured import measured
 
 _MEASURED = (
@@ -26,6 +26,11 @@ LEGEND = (
     "95% interval: Wilson's, of the mean on that many test images. "
     "Difference: measured less the paper's, in points."
 )
+RECORDED_LEGEND = (
+    "Measured: mean ± standard deviation over n runs, one a seed and precision. "
+    "95% interval: Wilson's, of the mean on that many test images. "
+    "Computations: of the network as trained."
+)
 
 
 @dataclass
@@ -33,7 +38,7 @@ class Contents:
     """A table.
 
     Attributes:
-        number: 1 to 8.
+        number: 1 to 8, or `RECORDED`.
         as_printed: whether the cells are the paper's.
         data: name of the images that the measured cells are of, None for the original ones.
         rows: a dict a row, with a key a column of the data; see results/README.md.
@@ -61,12 +66,16 @@ class Contents:
     @property
     def title(self) -> str:
         """What it is of."""
+        if self.number == RECORDED:
+            return TITLES[RECORDED]
         kind = ", as the paper prints it" if self.as_printed else ""
         return f"Table {self.number}. {TITLES[self.number]}{kind}"
 
     @property
     def legend(self) -> str:
         """What its measured cells mean; empty where nothing can be measured."""
+        if self.number == RECORDED:
+            return RECORDED_LEGEND
         return LEGEND if self.trained and not self.as_printed else ""
 
     def mark(self, row: int, column: str, footnote: str) -> None:

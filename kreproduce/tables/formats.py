@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kreproduce.errors import SettingsError, nearest
+from kreproduce.tables.columns import RECORDED
 from kreproduce.tables.contents import Contents
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ def _latex(contents: Contents) -> str:
         return _escaped_latex(text) + mark
 
     cells = _shown(contents, superscript)
-    caption = f"{contents.title.partition('. ')[2]} (the paper's Table {contents.number})"
+    caption = contents.title
+    if contents.number != RECORDED:
+        caption = f"{caption.partition('. ')[2]} (the paper's Table {contents.number})"
     headings = [_escaped_latex(column.heading) for column in contents.columns]
     styler = cells.style.hide(axis="index").relabel_index(headings, axis=1)
     tabular = styler.to_latex(hrules=True, column_format=_alignment(contents))
@@ -173,7 +176,7 @@ def _to_markdown(contents: Contents, cells: "pd.DataFrame", style: str) -> str:
 
 def _alignment(contents: Contents) -> str:
     """A letter a column: names to the left, numbers to the right."""
-    names = ("model", "size")
+    names = ("model", "size", "measured_on")
     return "".join("l" if column.name in names else "r" for column in contents.columns)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -174,6 +175,16 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
     for name in (failing, killed, good):
         identity = name.rpartition("-")[2]
         assert json.loads((runs / name / "record.json").read_text())["identity"] == identity
+
+    accuracies = [
+        json.loads((runs / name / "record.json").read_text())["test"]["lowest validation loss"]
+        for name in (failing, killed, good)
+    ]
+    values = [100 * test["plain"]["accuracy"] for test in accuracies]
+    shown = json.loads(kreproduce("table", "recorded", "--format", "json").output)["rows"]
+    assert [row["measured_n"] for row in shown] == [3]  # three seeds of one experiment
+    assert shown[0]["measured_mean"] == pytest.approx(statistics.mean(values), abs=1e-3)
+    assert shown[0]["measured_sd"] == pytest.approx(statistics.stdev(values), abs=1e-3)
 
     third = kreproduce("sweep", *files)
     assert (third.code, third.message) == (0, "")

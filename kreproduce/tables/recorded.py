@@ -1,0 +1,73 @@
+"""Every experiment that was recorded, the paper's or not: the table for whoever goes beyond it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from kreproduce.errors import SettingsError
+from kreproduce.experiment import Experiment, resolve
+from kreproduce.network.cost import count
+from kreproduce.records import Record
+from kreproduce.tables.columns import RECORDED
+from kreproduce.tables.contents import Contents
+from kreproduce.tables.measured import summary
+
+# What a row names; whatever else differs from the recipe stands in its footnote.
+_NAMED = ("dataset", "variant", "size", "ch", "layer_l", "activation", "epochs")
+
+
+def contents_recorded(records: Sequence[Record]) -> Contents:
+    """A row an experiment, all its seeds together, in the order of their names."""
+    table = Contents(RECORDED)
+    for alike in _grouped(records):
+        experiment, found = alike[0].settings, summary(alike)
+        cost = count(experiment.architecture)
+        others = _set(experiment)
+        table.rows.append(
+            {
+                "model": experiment.model_name,
+                "measured_on": experiment.data_name,
+                "original": alike[0].data.original,
+                "epochs": experiment.epochs,
+                "limit": experiment.limit,
+                "parameters": cost.parameters,
+                "computations_trained": cost.computations,
+                "measured_mean": found.mean,
+                "measured_sd": found.sd,
+                "measured_n": found.n,
+                "interval_low": found.low,
+                "interval_high": found.high,
+                "settings": others,
+            }
+        )
+        note = f"{others}; {found.conditions}" if others else found.conditions
+        table.mark(len(table.rows) - 1, "measured_mean", note)
+    return table
+
+
+def _grouped(records: Sequence[Record]) -> list[list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.run):
+        conditions: dict[str, Any] = {
+            "on": record.settings.data_name,
+            "original": record.data.original,
+            "limit": record.settings.limit,
+        }
+        key = json.dumps(record.settings.row_settings | conditions, sort_keys=True)
+        groups.setdefault(key, []).append(record)
+    return list(groups.values())
+
+
+def _set(experiment: Experiment) -> str:
+    """The settings that are not what the recipe gives this network, say "batch_size 32"."""
+    values = experiment.row_settings
+    named = {name: values[name] for name in _NAMED} | {"classes": experiment.classes}
+    try:
+        usual = resolve(named).row_settings
+    except SettingsError:  # say, a network of another input size than the recipe's
+        usual = {}
+    return ", ".join(
+        f"{name} {json.dumps(value)}" if not isinstance(value, str) else f"{name} {value}"
+        for name, value in values.items()
+        if usual.get(name, value) != value
+    )

@@ -1,0 +1,96 @@
+"""The table of whatever was recorded."""
+
+import json
+
+import pytest
+from tables.recorded import record_of, write
+
+from kreproduce import records
+from kreproduce.errors import SettingsError
+from kreproduce.experiment import resolve
+from kreproduce.tables import FORMATS, build, contents_recorded, render
+
+
+def digits(**settings):
+    return resolve({"dataset": "digits"}, settings)
+
+
+def table_of(tmp_path, *made):
+    for record in made:
+        write(tmp_path, record)
+    return contents_recorded(records.read(tmp_path).records)
+
+
+def test_the_seeds_of_an_experiment_are_one_row(tmp_path):
+    table = table_of(
+        tmp_path,
+        record_of(digits(seed=1), plain=0.90, original=False),
+        record_of(digits(seed=2), plain=0.94, original=False),
+        record_of(digits(seed=3), plain=0.92, original=False),
+    )
+    (row,) = table.rows
+    assert (row["model"], row["measured_on"], row["epochs"]) == ("v2-16ch", "digits", 12)
+    assert (row["measured_mean"], row["measured_sd"], row["measured_n"]) == (92.0, 2.0, 3)
+    assert row["parameters"] == 623_226
+    text = render(table, "text")
+    assert "92.00% ± 2.00 (n = 3) [1]" in text
+    assert "[1] seeds 1, 2, 3: NVIDIA H200, tensorflow, float32" in text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"epochs": 13}, {"ch": 8}, {"limit": 20}, {"batch_size": 8}, {"augmentation.zoom": 0.2}],
+    ids=str,
+)
+def test_other_settings_are_other_rows(tmp_path, other):
+    table = table_of(tmp_path, record_of(digits()), record_of(digits(**other)))
+    assert [row["measured_n"] for row in table.rows] == [1, 1]
+
+
+def test_other_images_are_other_rows(tmp_path):
+    cifar10 = resolve({"dataset": "cifar10", "ch": 16})
+    other = resolve({"dataset": "cifar10", "ch": 16, "data_name": "mine"})
+    table = table_of(tmp_path, record_of(cifar10), record_of(other, original=False))
+    assert [(row["measured_on"], row["original"]) for row in table.rows] == [
+        ("cifar10", True),
+        ("mine", False),
+    ]
+
+
+def test_settings_that_are_not_the_recipes_are_named(tmp_path):
+    table = table_of(tmp_path, record_of(digits(batch_size=8, interleaving="paper")))
+    assert table.rows[0]["settings"] == "interleaving paper, batch_size 8"
+    assert "batch_size 8; seed 1" in table.footnotes[0]
+    both = table_of(tmp_path, record_of(digits(seed=5)))
+    assert {row["settings"] for row in both.rows} == {"", "interleaving paper, batch_size 8"}
+
+
+def test_some_of_the_images_are_named(tmp_path):
+    text = render(table_of(tmp_path, record_of(digits(limit=20))), "text")
+    assert "digits, 20 of them" in text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format(tmp_path, form):
+    empty = contents_recorded([])
+    assert render(empty, form)
+    full = render(table_of(tmp_path, record_of(digits())), form)
+    assert "v2-16ch" in full
+    assert "Table 0" not in full
+
+
+def test_it_is_no_table_of_the_papers():
+    with pytest.raises(SettingsError, match="the paper has no Table 0"):
+        build(0)
+
+
+def test_on_the_command_line(kreproduce):
+    write(kreproduce.folder / "results", record_of(digits()))
+    result = kreproduce("table", "recorded", "--format", "json")
+    assert (result.code, result.message) == (0, "")
+    assert json.loads(result.output)["rows"][0]["measured_mean"] == 90.0
+    assert {"tensorflow", "keras"}.isdisjoint(result.imported)
+    for option in (["--write"], ["--as-printed"], ["--data", "mine"]):
+        refused = kreproduce("table", "recorded", *option)
+        assert (refused.code, refused.output) == (2, "")
+        assert "'recorded' is no table of the paper" in refused.message
