@@ -46,7 +46,8 @@ def run(
     data_dir: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of images (train/CLASS/*, test/CLASS/*, or CLASS/*), or TFDS'."
+            readable=False,  # `check_folder` says it in one sentence
+            help="A folder of images (train/CLASS/*, test/CLASS/*, or CLASS/*), or TFDS'.",
         ),
     ] = None,
     data_name: Annotated[

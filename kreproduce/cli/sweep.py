@@ -36,7 +36,7 @@ def sweep(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Start no more runs after one has failed.")
     ] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="As of `run`.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(readable=False, help="As of `run`.")] = None,
     data_name: Annotated[str | None, typer.Option(help="As of `run`.")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `run`.")

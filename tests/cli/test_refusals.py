@@ -45,13 +45,21 @@ FILES = {
     "no dataset": ("epochs: 2", "s.yaml: the settings name no dataset"),
 }
 USAGE = {
-    "no command": [],
-    "unknown command": ["rnu"],
-    "unknown flag": ["run", "digits", "--chh", "4"],
-    "no number": ["run", "digits", "--ch", "four"],
-    "no target": ["run"],
-    "network: ch of 0": ["network", "--ch", "0"],
-    "network: strides": ["network", "--ch", "4", "--skip-strides", "9"],
+    "no command": ([], "Reproduce kEffNet-B0 V2"),
+    "unknown command": (["rnu"], "No such command 'rnu'"),
+    "unknown flag": (["run", "digits", "--chh", "4"], "No such option: --chh"),
+    "no number": (["run", "digits", "--ch", "four"], "Invalid value for '--ch'"),
+    "no target": (["run"], "Missing argument"),
+}
+NETWORK = {
+    "variant": (["--variant", "v9"], "variant: 'v9' is refused"),
+    "size": (["--ch", "4", "--size", "B9"], "size: 'B9' is refused"),
+    "ch missing": ([], "v2 needs the channels per group"),
+    "no L with v1": (["--variant", "v1", "--ch", "4", "--no-l"], "has no meaning for v1"),
+    "ch of 0": (["--ch", "0"], "ch: 0 is refused"),
+    "strides": (["--ch", "4", "--skip-strides", "9"], "skip_strides: 9 is refused"),
+    "classes": (["--ch", "4", "--classes", "0"], "classes: 0 is refused"),
+    "input": (["--ch", "4", "--input-size", "0"], "input_size: 0 is refused"),
 }
 
 
@@ -59,8 +67,7 @@ def check(kreproduce, result, code, message, before):
     assert result.code == code, result
     assert message in result.message
     assert "Traceback" not in result.message
-    if code == 3 or message:
-        assert len(result.message.splitlines()) == 1, result.message
+    assert len(result.message.splitlines()) == 1, result.message
     assert result.output == ""
     assert result.imported == []
     assert tree(kreproduce.folder.parent) == before
@@ -79,22 +86,20 @@ def test_settings_files(kreproduce, content, message):
     check(kreproduce, kreproduce("run", "s.yaml"), 2, message, before)
 
 
-@pytest.mark.parametrize("arguments", USAGE.values(), ids=list(USAGE))
-def test_usage(kreproduce, arguments):
+@pytest.mark.parametrize(("arguments", "message"), USAGE.values(), ids=list(USAGE))
+def test_usage(kreproduce, arguments, message):
     before = tree(kreproduce.folder.parent)
     result = kreproduce(*arguments)
-    result.output = "" if arguments == [] else result.output  # without a command: the help
-    check(kreproduce, result, 2, "", before)
+    assert (result.code, result.imported) == (2, [])
+    assert message in result.output + result.message  # without a command: the help
+    assert "Traceback" not in result.message
+    assert tree(kreproduce.folder.parent) == before
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--variant", "v9"], ["--ch", "4", "--size", "B9"], [], ["--variant", "v1", "--no-l"]],
-    ids=str,
-)
-def test_network_settings(kreproduce, arguments):
+@pytest.mark.parametrize(("arguments", "message"), NETWORK.values(), ids=list(NETWORK))
+def test_network_settings(kreproduce, arguments, message):
     before = tree(kreproduce.folder.parent)
-    check(kreproduce, kreproduce("network", *arguments), 2, "kreproduce: ", before)
+    check(kreproduce, kreproduce("network", *arguments), 2, message, before)
 
 
 def make_nothing(folder):
@@ -158,6 +163,16 @@ def test_folders(kreproduce, make, message, name):
     extra = [] if name == "pets" else ["--set", "classes=2"]
     result = kreproduce("run", name, "--ch", "4", "--data-dir", "pets", *extra)
     check(kreproduce, result, 3, message, before)
+
+
+def test_an_unreadable_folder(kreproduce, monkeypatch):
+    write_images(kreproduce.folder / "pets", {"cat": 5, "dog": 5})
+    before = tree(kreproduce.folder.parent)
+    (kreproduce.folder / "pets").chmod(0)
+    monkeypatch.setenv("AS_NOBODY", "1")
+    result = kreproduce("run", "pets", "--ch", "4", "--data-dir", "pets")
+    (kreproduce.folder / "pets").chmod(0o755)
+    check(kreproduce, result, 3, "pets cannot be read (Permission denied)", before)
 
 
 def test_other_classes_than_the_datasets(kreproduce):
