@@ -37,8 +37,8 @@ check-tables: tables          ## fails if results/tables is not what the records
 	@git diff --exit-code --stat -- results/tables
 	@test -z "$$(git status --porcelain -- results/tables)"
 
-sweep-%: $(VENV)/ready        ## make sweep-5: train the missing rows of a table
-	$(BIN)/kreproduce sweep $*
+sweep-%: $(VENV)/ready        ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
+	$(BIN)/kreproduce sweep $* $(SWEEP)
 
 $(VENV)/ready: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -186,6 +186,15 @@ class Experiment(_Strict):
             return None
         return row
 
+    def row(self) -> paper.Row | None:
+        """As `published`, for the plain accuracy whatever `hflip` says: the row of the training."""
+        return self.model_copy(update={"hflip": False}).published()
+
+    @property
+    def may_enter_tables(self) -> bool:
+        """Whether a run of it, on the original images, counts for the row it is of, if any."""
+        return self.limit is None and self.data_name == self.dataset
+
 
 def of_row(row: paper.Row) -> Experiment:
     """The experiment behind a row of the paper's tables."""

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kreproduce import paper
+from kreproduce.errors import StorageError
 from kreproduce.experiment import Experiment
 
 # The weights whose accuracy a table shows (paper, section 2.10).
@@ -34,12 +36,14 @@ class Images(_Loose):
         name: what they are called, the dataset's own name where they are the original ones.
         original: whether they are the paper's.
         test: number of test images.
+        foreign_because: why they are not the paper's.
         fingerprint: a hash of images and labels.
     """
 
     name: Text
     original: bool
-    test: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1, le=10**9)]
+    foreign_because: Text | None = None
     fingerprint: Text | None = None
 
 
@@ -60,7 +64,7 @@ class Outcome(_Loose):
         loss: mean cross-entropy of the plain outputs.
     """
 
-    loss: float
+    loss: Annotated[float, Field(ge=0, le=1e9)]
     plain: Accuracy
     hflip: Accuracy
 
@@ -104,7 +108,7 @@ class Record(_Loose):
     partial: bool
     data: Images
     test: dict[str, Outcome]
-    seconds: dict[str, float]
+    seconds: dict[str, Annotated[float, Field(ge=0, le=1e9)]]
     conditions: Conditions
     finished: Text
 
@@ -118,9 +122,19 @@ class Record(_Loose):
             raise ValueError("its images have another name than its settings say")
         if self.partial != (self.settings.limit is not None):
             raise ValueError("it says otherwise than its settings whether the run is partial")
+        if self.data.original:
+            self._is_of_the_papers_images()
+        elif self.data.name in paper.IMAGES:
+            raise ValueError("its images have the name of the paper's, and are others")
         if HEADLINE not in self.test:
             raise ValueError(f"it has no test of the {HEADLINE}")
         return self
+
+    def _is_of_the_papers_images(self) -> None:
+        paper_images = paper.IMAGES.get(self.settings.dataset)
+        whole = paper_images is not None and self.data.test == paper_images.sizes.test
+        if self.data.foreign_because or not (whole or self.partial):
+            raise ValueError("it calls its images original, and they cannot be")
 
     def accuracy(self, *, hflip: bool = False) -> float:
         """The headline: fraction of the test images, shown plain or with their mirror images."""
@@ -147,7 +161,10 @@ class Found:
 def read(results: Path) -> Found:
     """All that lies below `results`/runs, in the order of the folders' names.
 
-    Never raises: what cannot be read is skipped.
+    What cannot be read there is skipped.
+
+    Raises:
+        StorageError: `results`/runs itself is there and cannot be listed.
     """
     records, skipped = [], []
     for folder in _folders(results / "runs"):
@@ -182,8 +199,10 @@ def read_record(folder: Path) -> Record | str:
 def _folders(runs: Path) -> list[Path]:
     try:
         return sorted(path for path in runs.iterdir() if path.is_dir())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise StorageError(f"{runs} cannot be read: {error.strerror or error}") from error
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -28,6 +28,7 @@ from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import Experiment
 from kreproduce.records import RECORD_VERSION, read_record
 
+_LONGEST_STATUS = 2**16  # bytes
 State = Literal["running", "interrupted", "failed", "finished"]
 
 
@@ -51,7 +52,7 @@ class RunFolder:
         self.experiment = experiment
         self.path = results / "runs" / experiment.run_name
         self._aside = self.path.with_name(f"{self.path.name}.old")
-        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), blocking=False)
+        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
 
     def record(self) -> dict[str, Any] | None:
         """The record of the finished run, or None.
@@ -82,23 +83,32 @@ class RunFolder:
         if self.path.is_symlink():
             raise StorageError(f"{self.path} is a link; remove it or choose another --results")
 
+    def status(self) -> dict[str, Any]:
+        """What `set_state` wrote last; empty where that is missing or damaged."""
+        path = self.path / "status.json"
+        try:
+            # A pipe would keep its reader waiting for ever.
+            if not path.is_file() or path.stat().st_size > _LONGEST_STATUS:
+                return {}
+            status = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return status if isinstance(status, dict) else {}
+
     def is_locked(self) -> bool:
         """Whether a process is at this run now."""
         if not Path(self._lock.lock_file).exists():
             return False
         try:
-            with self._lock:
+            with self._lock.acquire(blocking=False):
                 return False
         except Timeout:
             return True
         except OSError:  # a lock that cannot be touched cannot be held from here either
             return False
 
-    def start(self, conditions: dict[str, Any]) -> None:
-        """Make the folder anew, and keep other processes out until `close`.
-
-        What an unfinished run left is removed. A finished one is put aside, as NAME.old, until
-        the new one is finished.
+    def claim(self) -> None:
+        """Keep other processes out until `close`.
 
         Raises:
             LockedError: another process is at this run.
@@ -107,11 +117,24 @@ class RunFolder:
         with self._storage():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._lock.acquire()
+                self._lock.acquire(timeout=1)  # seconds: somebody may just be asking `is_locked`
             except Timeout:
                 raise LockedError(
                     f"another process is at {self.path} ({self._holder()}); wait for it or stop it"
                 ) from None
+
+    def start(self, conditions: dict[str, Any]) -> None:
+        """Claim the folder and make it anew.
+
+        What an unfinished run left is removed. A finished one is put aside, as NAME.old, until
+        the new one is finished.
+
+        Raises:
+            LockedError: another process is at this run.
+            StorageError: the folder cannot be written.
+        """
+        self.claim()
+        with self._storage():
             if (self.path / "record.json").exists():
                 shutil.rmtree(self._aside, ignore_errors=True)
                 self.path.rename(self._aside)
@@ -163,7 +186,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Let other processes in again."""
-        self._lock.release()
+        self._lock.release(force=True)
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
         self._write(name, json.dumps(values, indent=2) + "\n")
@@ -187,11 +210,10 @@ class RunFolder:
             ) from error
 
     def _holder(self) -> str:
-        try:
-            status = json.loads((self.path / "status.json").read_text("utf-8"))
-            return f"process {status['pid']} on {status['host']}, since {status['time']}"
-        except (OSError, ValueError, KeyError, TypeError):
+        status = self.status()
+        if status.get("state") != "running":
             return "it has just begun"
+        return f"process {status.get('pid')} on {status.get('host')}, since {status.get('time')}"
 
 
 def now() -> str:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from support import tree
@@ -105,6 +107,31 @@ RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}}))
     folder.close()
     assert not folder.is_locked()
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_asking_who_is_at_it_keeps_nobody_out(folder, tmp_path):
+    """`claim` waits a moment for whoever holds the lock only to ask."""
+    asking = RunFolder(tmp_path / "results", EXPERIMENT)
+
+    def ask():
+        asking.claim()
+        time.sleep(0.3)
+        asking.close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not folder.is_locked():
+        time.sleep(0.01)
+    folder.claim()
+    thread.join()
+    assert asking.is_locked()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, "\x00"])
+def test_a_damaged_status_is_empty(folder, content):
+    folder.path.mkdir(parents=True)
+    (folder.path / "status.json").write_text(content)
+    assert folder.status() == {}
 
 
 def test_the_same_process_is_refused_too(folder, tmp_path):

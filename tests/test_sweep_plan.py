@@ -1,6 +1,7 @@
 """What a sweep means, what is done of it, and how long the rest will take."""
 
 import json
+import os
 import socket
 import sys
 from itertools import pairwise
@@ -151,6 +152,22 @@ def test_a_record_of_something_else_is_not_done(tmp_path, content):
     planned.folder.path.mkdir(parents=True)
     data = content.encode("utf-8", "surrogateescape")
     (planned.folder.path / "record.json").write_bytes(data)
+    assert (planned.state, planned.is_open) == ("damaged", True)
+    assert run_command(tmp_path, None)(planned)[-1] == "--force"
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, "[]", "{", '{"state": ["running"]}', "3"])
+def test_a_damaged_status_says_nothing(tmp_path, text):
+    planned = job(tmp_path, digits())
+    planned.folder.path.mkdir(parents=True)
+    (planned.folder.path / "status.json").write_text(text)
+    assert planned.state == "missing"
+
+
+def test_a_status_that_is_a_pipe_keeps_nobody_waiting(tmp_path):
+    planned = job(tmp_path, digits())
+    planned.folder.path.mkdir(parents=True)
+    os.mkfifo(planned.folder.path / "status.json")
     assert planned.state == "missing"
 
 

@@ -15,6 +15,7 @@ from tables.recorded import record_of
 
 from kreproduce.errors import StorageError
 from kreproduce.experiment import resolve
+from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import Child
 from kreproduce.sweep.plan import plan
 from kreproduce.sweep.runner import Runner
@@ -27,6 +28,7 @@ DOES = {
     "fail": "print('words'); print('kreproduce: no room', file=sys.stderr); sys.exit(5)",
     "crash": "raise ValueError('odd')",
     "vanish": "pass",
+    "leave it": "sys.exit(6)",
     "die": "os.kill(os.getpid(), signal.SIGKILL)",
     "abort": "os.kill(os.getpid(), signal.SIGABRT)",
     "environment": "print(json.dumps(dict(os.environ))); record()",
@@ -123,6 +125,18 @@ def test_goes_on_past_failures_and_says_why(sweep):
     assert log.read_text().splitlines()[-2:] == ["words", "kreproduce: no room"]
 
 
+def test_a_run_that_another_process_is_at_is_left_to_it(sweep):
+    runner = sweep("leave it", "succeed")
+    at_it = RunFolder(runner.waiting[0].folder.path.parents[1], runner.waiting[0].experiment)
+    name = runner.waiting[0].name
+    runner.waiting[0].folder.is_locked = lambda: False  # not yet, when it was looked at
+    at_it.start({})
+    runner.run()
+    at_it.close()
+    assert failed(runner) == {}
+    assert f"{name}: broken off (after" in runner._view.text
+
+
 def test_the_view_names_every_end(sweep):
     runner = sweep("fail", "succeed")
     runner.run()
@@ -190,6 +204,21 @@ def test_what_another_sweep_has_done_meanwhile_is_left_alone(sweep):
     assert failed(runner) == {}
     assert "done meanwhile" in runner._view.text
     assert len(runner._view.children) == 1
+
+
+def test_children_of_a_sweep_in_the_background_can_be_interrupted(sweep):
+    """Where SIGINT is ignored, as behind `&` in a script, children would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        runner = sweep("hang", patience=30)
+        when_hanging(runner, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            runner.run()
+        assert time.monotonic() - started < 20
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def when_hanging(runner, hanging, act):

@@ -1,5 +1,6 @@
 """The command line: each command parses, calls and prints."""
 
+import io
 import os
 import sys
 
@@ -31,6 +32,9 @@ def main() -> None:
     """Run the command line; faults that the user can mend become one sentence and an exit code."""
     # TensorFlow writes about missing GPUs and processor features to standard error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know the "—" of a table
+            stream.reconfigure(errors="replace")
     try:
         app()
     except KreproduceError as error:

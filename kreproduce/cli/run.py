@@ -86,12 +86,12 @@ def run(
         return
     record = None if force else folder.record()
     if record is not None:
-        _check_same_images(record, experiment, location)
+        check_same_images(record, experiment, location)
         _print_summary(record, experiment)
         print("it was finished before; --force runs it anew")
         return
     folder.check_writable()
-    _train(experiment, location, folder)
+    _train(experiment, location, folder, force)
 
 
 def experiment_of(
@@ -125,7 +125,7 @@ def _implied(location: "Location", dataset: str) -> Setting:
     return {"classes": len(sources.open_source(location, dataset).class_names)}
 
 
-def _check_same_images(
+def check_same_images(
     record: dict[str, Any], experiment: "Experiment", location: "Location"
 ) -> None:
     """Another folder under the same name is another experiment, not a finished one."""
@@ -141,7 +141,9 @@ def _check_same_images(
         )
 
 
-def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") -> None:
+def _train(
+    experiment: "Experiment", location: "Location", folder: "RunFolder", force: bool
+) -> None:
     from kreproduce.data import dataset, prepare, sources
 
     try:
@@ -149,6 +151,12 @@ def _train(experiment: "Experiment", location: "Location", folder: "RunFolder") 
             prepare.prepare(experiment.dataset)
             location = sources.locate(experiment.dataset, None)
         images = dataset.load(experiment, location)
+        folder.claim()
+        record = None if force else folder.record()  # another process may have finished it
+        if record is not None:
+            _print_summary(record, experiment)
+            print("another process has just finished it")
+            return
         from kreproduce.report import Report
 
         # Only now: importing Keras takes seconds, and bad images are refused at once.

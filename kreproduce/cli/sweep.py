@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreproduce.cli.run import experiment_of
+from kreproduce.cli.run import check_same_images, experiment_of
 from kreproduce.errors import SettingsError
 
 if TYPE_CHECKING:
+    from kreproduce.data.sources import Location
     from kreproduce.experiment import Experiment
     from kreproduce.sweep.children import Failure
     from kreproduce.sweep.plan import Job
@@ -53,13 +54,14 @@ def sweep(
     if jobs < 1:
         raise SettingsError(f"--jobs {jobs}: at least one run at a time")
     found = asked.find(targets, only or [])
-    wanted, unprepared = _experiments(found, seeds, data_dir, data_name, overrides or [])
+    wanted, locations = _experiments(found, seeds, data_dir, data_name, overrides or [])
     planned = plan(wanted, results)
+    _check_images(planned, locations)
     _print_plan(planned, results)
     opened = [job for job in planned if job.is_open]
     if dry_run or not opened:
         return
-    needed = unprepared & {job.experiment.dataset for job in opened}
+    needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
     try:
         if jobs > 1:  # or else each child would download it at the same time
             _prepare(sorted(needed))
@@ -78,18 +80,34 @@ def _experiments(
     data_dir: Path | None,
     data_name: str | None,
     overrides: list[str],
-) -> "tuple[list[tuple[Target, Experiment]], set[str]]":
-    """What each target means, all of a seed before the next; and the datasets to download."""
-    wanted, unprepared = [], set()
+) -> "tuple[list[tuple[Target, Experiment]], dict[str, Location]]":
+    """What each target means, all of a seed before the next; and where each dataset lies."""
+    wanted, locations = [], {}
     for number in _numbers(seeds, overrides):
         for target in targets:
             flags = target.settings | ({} if number is None else {"seed": number})
             flags |= {"data_name": data_name} if data_name else {}
             experiment, location = experiment_of(target.source, flags, overrides, data_dir)
             wanted.append((target, experiment))
-            if location.kind == "tfds" and location.path is None:
-                unprepared.add(experiment.dataset)
-    return wanted, unprepared
+            locations[experiment.dataset] = location
+    return wanted, locations
+
+
+def _check_images(jobs: "list[Job]", locations: "dict[str, Location]") -> None:
+    """A finished run on other images under the same name is not what is wanted."""
+    for job in jobs:
+        record = job.folder.record() if job.state == "done" else None
+        if record is not None:
+            check_same_images(record, job.experiment, locations[job.experiment.dataset])
+
+
+def _unprepared(locations: "dict[str, Location]") -> set[str]:
+    """The datasets that are still to be downloaded."""
+    return {
+        dataset
+        for dataset, location in locations.items()
+        if location.kind == "tfds" and location.path is None
+    }
 
 
 def _numbers(seeds: str | None, overrides: list[str]) -> list[int] | list[None]:
@@ -133,8 +151,13 @@ def _rows(job: "Job") -> str:
     for target in job.targets:
         tables.setdefault(target.label, []).extend([str(target.table)] if target.table else [])
     parts = [f"{_tables(numbers)}{label}" for label, numbers in tables.items()]
-    changed = any(tables.values()) and job.experiment.published() is None
-    return "; ".join(parts) + (", but with other settings" if changed else "")
+    if not any(tables.values()):
+        return "; ".join(parts)
+    if job.experiment.row() is None:
+        parts[-1] += ", but with other settings"
+    elif not job.experiment.may_enter_tables:
+        parts[-1] += ", but not on all of its images"
+    return "; ".join(parts)
 
 
 def _tables(numbers: list[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kreproduce import paper
 from kreproduce.data import resize, sources, splits
 from kreproduce.data.images import fingerprint
 from kreproduce.errors import DataError
@@ -80,8 +81,7 @@ def _check(experiment: Experiment, source: sources.Source, foreign: str | None) 
             f"the images have {found} classes and the network {experiment.classes}; "
             f"say --set classes={found}, or give the right images"
         )
-    paper_name = experiment.data_name in sources.DATASETS and experiment.data_name != "digits"
-    if foreign is not None and paper_name:
+    if foreign is not None and experiment.data_name in paper.IMAGES:
         raise DataError(
             f"these are not the original images of {experiment.data_name} ({foreign}); "
             f"give them a name of their own, say --data-name {experiment.dataset}-mine"

@@ -5,19 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kreproduce import paper
 from kreproduce.data.folders import check_folder, read_folder
 from kreproduce.data.images import Image, digest
 from kreproduce.data.images import Source as Source  # part of what this file offers
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
 from kreproduce.errors import DataError, SettingsError, nearest
 
-# Images a class of each part (paper, sections 3.1 to 3.3), and how many classes.
-_PAPER: dict[str, tuple[dict[str, int], int]] = {
-    "cifar10": ({"train": 5000, "test": 1000}, 10),
-    "malaria": ({"all": 13_779}, 2),
-    "colorectal_histology": ({"all": 625}, 8),
-}
-DATASETS = ("digits", *_PAPER)
+DATASETS = ("digits", *paper.IMAGES)
 """The names that are known without --data-dir."""
 
 _DEMONSTRATION = "a demonstration, not a dataset of the paper"
@@ -102,10 +97,11 @@ def foreign_reason(source: Source, dataset: str) -> str | None:
         return _DEMONSTRATION
     if source.kind == "folder":
         return _FOLDER
-    if dataset not in _PAPER:
+    if dataset not in paper.IMAGES:
         return "not a dataset of the paper"
-    counts, classes = _PAPER[dataset]
-    return _other_counts(source, {part: [count] * classes for part, count in counts.items()})
+    images = paper.IMAGES[dataset]
+    expected = {part: [count] * images.classes for part, count in images.parts.items()}
+    return _other_counts(source, expected)
 
 
 def _other_counts(source: Source, expected: dict[str, list[int]]) -> str | None:

@@ -4,6 +4,7 @@ Nothing here is counted or measured by this project; `data/README.md` names the 
 """
 
 from kreproduce.paper.authors import AuthorRun, authors_run, runs
+from kreproduce.paper.images import IMAGES, Images, Sizes
 from kreproduce.paper.tables import (
     TRAINED,
     Activation,
@@ -26,14 +27,17 @@ from kreproduce.paper.tables import (
 )
 
 __all__ = [
+    "IMAGES",
     "TRAINED",
     "Activation",
     "AuthorRun",
     "Claim",
     "Erratum",
     "GroupingRow",
+    "Images",
     "Row",
     "SizeRow",
+    "Sizes",
     "TextErratum",
     "Variant",
     "authors_run",

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kreproduce.errors import StorageError
+from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
-from kreproduce.sweep.plan import Job, read_json
+from kreproduce.sweep.plan import Job
 
 Command = Callable[[Job], Sequence[str]]
 
@@ -48,6 +48,7 @@ def run_command(results: Path, data_dir: Path | None) -> Command:
             *(part for pair in pairs for part in ("--set", pair)),
             *("--results", str(results)),
             *(("--data-dir", str(data_dir)) if data_dir else ()),
+            *(("--force",) if job.state == "damaged" else ()),
         ]
 
     return command
@@ -97,9 +98,11 @@ class Child:
     @property
     def epoch(self) -> int:
         """How many epochs are done."""
-        status = read_json(self.job.folder.path / "status.json")
+        status = self.job.folder.status()
+        epoch = status.get("epoch")
         # Until it has started, the status is that of an earlier try.
-        return int(status["epoch"]) if status.get("pid") == self.process.pid else 0
+        own = status.get("pid") == self.process.pid
+        return epoch if own and isinstance(epoch, int) else 0
 
     def interrupt(self) -> None:
         """Ask it to stop."""
@@ -112,7 +115,12 @@ class Child:
             self.process.wait()
 
     def failure(self) -> Failure | None:
-        """Why the process, which has ended, left no record; None if it left one."""
+        """Why the process, which has ended, left no record.
+
+        None if it left one, or left the run to another process that is at it.
+        """
+        if self.process.returncode == LockedError.exit_code:
+            return None
         if self.process.returncode == 0 and self.job.state == "done":
             return None
         return Failure(self.job, self._why(self.process.returncode), self.log)

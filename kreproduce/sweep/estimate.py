@@ -9,7 +9,7 @@ from typing import Any
 from kreproduce import paper, records
 from kreproduce.experiment import Experiment
 from kreproduce.records import Record
-from kreproduce.sweep.plan import read_json
+from kreproduce.runs import RunFolder
 
 # What the time of an epoch depends on; not on the seed, nor on how many epochs there are.
 _ALIKE = (
@@ -65,7 +65,7 @@ def total(estimates: Iterable[Estimate | None]) -> dict[str, tuple[int, float]]:
 
 def _authors(experiment: Experiment) -> Estimate | None:
     """One epoch of the authors' raw run behind a row of the paper."""
-    row = experiment.published()
+    row = experiment.row()
     if row is None or experiment.limit is not None:
         return None
     run = paper.authors_run(
@@ -85,8 +85,8 @@ def _measured(record: Record) -> Estimate:
 
 def _is_of_this_machine(results: Path, record: Record) -> bool:
     """Whether a record was made here; who made it stands in the run's status."""
-    status = read_json(results / "runs" / record.run / "status.json")
-    return "median_epoch" in record.seconds and status.get("host") == socket.gethostname()
+    host = RunFolder(results, record.settings).status().get("host")
+    return "median_epoch" in record.seconds and host == socket.gethostname()
 
 
 def _key(experiment: Experiment) -> tuple[Any, ...]:

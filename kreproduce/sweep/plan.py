@@ -1,17 +1,16 @@
 """What is wanted, each training once, and what the results folder already has of it."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from kreproduce.experiment import Experiment
 from kreproduce.records import read_record
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.targets import Target
 
-State = Literal["done", "under way", "failed", "interrupted", "broken off", "missing"]
+State = Literal["done", "under way", "failed", "interrupted", "broken off", "damaged", "missing"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,9 @@ def state(folder: RunFolder) -> State:
         return "under way"
     if not isinstance(read_record(folder.path), str):
         return "done"
-    match read_json(folder.path / "status.json").get("state"):
+    if (folder.path / "record.json").exists():
+        return "damaged"
+    match folder.status().get("state"):
         case "failed":
             return "failed"
         case "interrupted":
@@ -76,12 +77,3 @@ def state(folder: RunFolder) -> State:
         case "running":
             return "broken off"
     return "missing"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The values in a JSON file of a run's folder; none if it is missing or damaged."""
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}

@@ -118,10 +118,11 @@ class _Signals:
     def __enter__(self) -> "_Signals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                before = signal.getsignal(number)
-                # `nohup` and `&` ignore some: those stay ignored.
-                if before is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._counted)
+                # `nohup` and `&` ignore some. Those are not counted, but have a handler, too:
+                # what is ignored the children would inherit, and could not be interrupted.
+                ignored = signal.getsignal(number) is signal.SIG_IGN
+                handler = _nothing if ignored else self._counted
+                self._before[number] = signal.signal(number, handler)
         return self
 
     def __exit__(
@@ -135,3 +136,7 @@ class _Signals:
 
     def _counted(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.count += 1
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """A handler that ignores."""

@@ -54,7 +54,7 @@ class View:
 
     def ended(self, child: Child, failure: Failure | None) -> None:
         """A run has ended."""
-        end = f"failed, {failure.why}" if failure else "done"
+        end = f"failed, {failure.why}" if failure else child.job.state
         self.say(f"{child.job.name}: {end} (after {duration(child.seconds)})")
         self._bars.remove_task(self._tasks.pop(child.job.name))
 

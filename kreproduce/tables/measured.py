@@ -19,7 +19,7 @@ class Measured:
     Attributes:
         mean: over the runs.
         sd: their standard deviation (n - 1), None for one run.
-        n: number of runs; each counts once.
+        n: number of runs, one a seed.
         low, high: the 95% interval of `mean` that the number of test images allows (Wilson).
             All runs see the same test images, so that more runs do not narrow it; it says
             nothing of how runs differ, which `sd` does.
@@ -46,16 +46,24 @@ def measured(row: paper.Row, records: Sequence[Record], data: str | None = None)
     alike = [record for record in records if record.settings.row_settings == settings]
     whole = [record for record in alike if not record.partial]
     chosen = [record for record in whole if _is_on(record, row, data)]
+    if len({record.data.fingerprint for record in chosen}) > 1:
+        return "the runs saw different images under this name"
     if chosen:
         return summary(chosen, hflip=row.hflip)
     if any(_is_on(record, row, data) for record in alike):
         return "only partial runs, which took some of the images"
-    others = sorted({_images(record) for record in whole})
+    others = sorted({record.data.name for record in whole})
     return f"run only on other images: {', '.join(others)}" if others else "not run"
 
 
 def summary(records: Sequence[Record], *, hflip: bool = False) -> Measured:
-    """The accuracy of one or more runs that are of one row, whichever that is."""
+    """The accuracy of one or more runs that are of one row, whichever that is.
+
+    Of several runs of a seed (at another precision, say, which may come to the same), the one
+    that was finished first counts.
+    """
+    first = {r.settings.seed: r for r in sorted(records, key=lambda r: r.finished, reverse=True)}
+    repeated, records = len(records) - len(first), list(first.values())
     accuracies = [record.accuracy(hflip=hflip) for record in records]
     mean = fmean(accuracies)
     low, high = wilson(mean, min(record.data.test for record in records))
@@ -65,7 +73,8 @@ def summary(records: Sequence[Record], *, hflip: bool = False) -> Measured:
         n=len(accuracies),
         low=round(100 * low, 4),
         high=round(100 * high, 4),
-        conditions=_conditions(records),
+        conditions=_conditions(records)
+        + (f"; not counted: {repeated} more of the same seeds" if repeated else ""),
     )
 
 
@@ -87,11 +96,6 @@ def _is_on(record: Record, row: paper.Row, data: str | None) -> bool:
     return record.data.name == data
 
 
-def _images(record: Record) -> str:
-    taken_for = record.data.name == record.settings.dataset and not record.data.original
-    return f"{record.data.name} (not the paper's own)" if taken_for else record.data.name
-
-
 def _conditions(records: Sequence[Record]) -> str:
     """Seeds by condition, say "seeds 1, 2: NVIDIA H200, tensorflow, float32"."""
     seeds: dict[str, list[int]] = {}
@@ -101,8 +105,6 @@ def _conditions(records: Sequence[Record]) -> str:
         f"seed{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: {condition}"
         for condition, numbers in sorted(seeds.items())
     ]
-    if len({record.data.fingerprint for record in records}) > 1:
-        parts.append("the runs did not see the same images under this name")
     return "; ".join(parts)
 
 

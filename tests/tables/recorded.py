@@ -3,6 +3,7 @@
 import copy
 import json
 
+from kreproduce import paper
 from kreproduce.experiment import of_row, resolve
 from kreproduce.records import RECORD_VERSION
 
@@ -20,7 +21,11 @@ def experiment_of(row, **settings):
     return resolve(of_row(row).model_dump(), settings)
 
 
-def record_of(experiment, plain=0.9, hflip=0.91, original=True, images=10_000, **conditions):
+def record_of(experiment, plain=0.9, hflip=0.91, original=None, images=None, **conditions):
+    """A record; unless said otherwise, of the original images if its data have their name."""
+    theirs = paper.IMAGES.get(experiment.data_name)
+    original = theirs is not None if original is None else original
+    images = images or (theirs.sizes.test if theirs else 10_000)
     test = {"loss": 0.3, "plain": {"accuracy": plain}, "hflip": {"accuracy": hflip}}
     best = copy.deepcopy(test)
     best["plain"]["accuracy"] = best["hflip"]["accuracy"] = 0.123  # in no table

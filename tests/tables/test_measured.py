@@ -53,19 +53,24 @@ def test_conditions_may_differ_and_are_footnoted(found):
         found(
             record_of(experiment_of(PLAIN, seed=2), 0.94, **gpus),
             record_of(experiment_of(PLAIN, seed=1), 0.95),
-            record_of(experiment_of(PLAIN, seed=1, precision="mixed_float16"), 0.96),
+            later(record_of(experiment_of(PLAIN, seed=1, precision="mixed_float16"), 0.96)),
         ),
     )
-    assert cell.n == 3  # each run once, also the two of one seed
+    assert (cell.n, cell.mean) == (2, 94.5)  # of two runs of a seed, the first
     assert cell.conditions == (
-        "seed 2: 2 × A_100, jax, float32, 2 replicas; seeds 1, 1: NVIDIA H200, tensorflow, float32"
+        "seed 2: 2 × A_100, jax, float32, 2 replicas; seed 1: NVIDIA H200, tensorflow, float32; "
+        "not counted: 1 more of the same seeds"
     )
 
 
-def test_other_images_under_one_name_are_footnoted(found):
+def later(record):
+    return record | {"finished": "2026-01-03T00:00:00+00:00"}
+
+
+def test_other_images_under_one_name_are_not_averaged(found):
     one, two = (record_of(experiment_of(PLAIN, seed=seed)) for seed in (1, 2))
     two["data"]["fingerprint"] = "other"
-    assert "did not see the same images" in measured(PLAIN, found(one, two)).conditions
+    assert measured(PLAIN, found(one, two)) == "the runs saw different images under this name"
 
 
 def test_nothing_is_run():
@@ -99,12 +104,18 @@ def test_foreign_data_reach_no_row(found):
 
 
 def test_foreign_data_under_the_name_of_the_paper_reach_no_row(found):
-    runs = found(record_of(experiment_of(PLAIN), original=False))
-    assert measured(PLAIN, runs) == "run only on other images: cifar10 (not the paper's own)"
+    assert found(record_of(experiment_of(PLAIN), original=False)) == ()
+
+
+@pytest.mark.parametrize("changes", [{"test": 9}, {"foreign_because": "a folder"}], ids=str)
+def test_images_that_only_call_themselves_original_reach_no_row(found, changes):
+    record = record_of(experiment_of(PLAIN))
+    record["data"] |= changes
+    assert found(record) == ()
 
 
 def test_the_original_data_under_another_name_reach_no_row(found):
-    runs = found(record_of(experiment_of(PLAIN, data_name="cifar10-again")))
+    runs = found(record_of(experiment_of(PLAIN, data_name="cifar10-again"), original=True))
     assert measured(PLAIN, runs) == "run only on other images: cifar10-again"
 
 

@@ -299,6 +299,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from kreproduce.data import dataset, sources
 from kreproduce.experiment import resolve
 from kreproduce.report import Report
+from kreproduce.runs import RunFolder
 from kreproduce.training.devices import Devices
 from kreproduce.training.trainer import run
 experiment = resolve({{"dataset": "colours", "classes": 3, "ch": 16, "input_size": 16,
