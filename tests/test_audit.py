@@ -1,10 +1,13 @@
 from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from kreproduce import paper
-from kreproduce.audit import audit, claims
+from kreproduce.audit import audit, claims, not_computed, printed, rows
 from kreproduce.audit.check import check
+from kreproduce.audit.images import divided
 from kreproduce.network import architecture, grouping
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.cost import total_cost
@@ -39,10 +42,13 @@ def test_every_cell_of_the_tables_is_checked(checks):
     assert found == {f"Table {n}": counts[n] + accuracies[n] for n in counts}
 
 
+def keys():
+    return [claim.key for claim in paper.claims()]
+
+
 def test_every_claim_has_its_recomputation():
-    keys = [claim.key for claim in paper.claims()]
-    assert len(set(keys)) == len(keys) == 101
-    assert set(keys) == set(claims.RECOMPUTED)
+    assert len(set(keys())) == len(keys()) == 124
+    assert set(keys()) == set(claims.RECOMPUTED)
 
 
 def test_claims_name_errata_that_there_are():
@@ -57,6 +63,107 @@ def test_claims_name_errata_that_there_are():
 def test_claims_are_in_the_papers_words(claim):
     assert claim.claim
     assert claim.printed != claim.right
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("up-to", "up to 11%"),  # 138,410,206 to 123,209,110 computations
+        ("swish-falls", "no"),  # 2.32, 1.71, 1.45, 1.67
+        ("swish-gain", "1.45 points"),
+        ("malaria-most-channels", "no"),
+        ("colorectal-most-channels", "no"),
+        ("comparable-ch", "16ch"),
+        ("cifar10-optimum", "32ch"),
+        ("colorectal-accuracy", "98.02%"),
+        ("colorectal-gain", "0.40%"),
+        ("malaria-below", "0.69%"),
+        ("example-k2-inputs", "8"),
+        ("most-are-halved", "40 of 64"),
+        ("table-1-channels", "at least 160"),
+    ],
+)
+def test_values_of_claims(key, value):
+    assert claims.RECOMPUTED[key]().value == value
+
+
+@pytest.fixture
+def fresh_rows():
+    """For tests that change what the rows are made of."""
+    rows.rows.cache_clear()
+    yield
+    rows.rows.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_rows")
+def test_claims_hold_the_raw_runs_and_not_the_print(monkeypatch):
+    before, published = {key: claims.RECOMPUTED[key]() for key in keys()}, paper.rows
+
+    def misprinted(table):
+        return [replace(row, test_accuracy=Decimal(1)) for row in published(table)]
+
+    rows.rows.cache_clear()
+    monkeypatch.setattr(paper, "rows", misprinted)
+    changed = {key for key in keys() if claims.RECOMPUTED[key]() != before[key]}
+    assert changed <= set(printed.RECOMPUTED)
+    assert {"flip-accuracy", "no-l-4ch", "swish-gain", "longer-flip"} <= changed
+
+
+@pytest.mark.usefixtures("fresh_rows")
+@pytest.mark.parametrize(
+    ("run", "keys"),
+    [
+        ("JP30N15-v2-8ch", {"colorectal-accuracy", "colorectal-best"}),
+        ("JP30N14-v2-4ch", {"colorectal-accuracy", "colorectal-gain", "kept-colorectal"}),
+        ("JP30M02-v2-8ch", {"kept-malaria", "malaria-8ch-accuracy"}),
+        ("JP30I02-v2-32ch", {"kept-cifar10", "ch32-accuracy", "v2-more-accurate"}),
+    ],
+)
+def test_a_changed_raw_run_is_different(monkeypatch, run, keys):
+    runs = [
+        replace(found, test_accuracy=0.5) if found.run == run else found for found in paper.runs()
+    ]
+    monkeypatch.setattr("kreproduce.paper.authors.runs", lambda: runs)
+    checked = zip(paper.claims(), claims.checks(), strict=True)
+    assert keys <= {claim.key for claim, check in checked if check.verdict == "different"}
+
+
+@pytest.mark.usefixtures("fresh_rows")
+def test_claims_that_rest_on_the_print_are_exactly_those_marked(monkeypatch, checks):
+    """Without the accuracies that no raw run gives, just the others can be computed."""
+    whole = {table: rows.rows(table) for table in paper.TRAINED}
+    for table, found in whole.items():
+        for row, cells in zip(paper.rows(table), found.values(), strict=True):
+            if rows.raw_accuracy(row) is None:
+                cells.pop("accuracy")
+
+    def fails(key):
+        try:
+            claims.RECOMPUTED[key]()
+        except KeyError:
+            return True
+        return False
+
+    monkeypatch.setattr(rows, "rows", whole.__getitem__)
+    assert {key for key in claims.RECOMPUTED if fails(key)} == set(printed.RECOMPUTED)
+    marked = [check for check in checks if check.as_printed]
+    assert len(marked) == len(printed.RECOMPUTED)
+
+
+def test_what_is_not_computed_is_counted(checks):
+    cells, text, errata = not_computed()
+    checked = [c for c in checks if c.where.startswith("Table") and "accuracy" in c.claim]
+    assert (len(cells.names), cells.of) == (cells.of - len(checked), 41)
+    assert all(any(mark in name for mark in ("no L", "ReLU", "H Flip")) for name in cells.names)
+    assert (text.names, text.of) == (tuple(k for k in keys() if k in printed.RECOMPUTED), 124)
+    assert (set(errata.names), errata.of) == (NOT_COMPUTABLE, len(paper.text_errata()))
+
+
+@pytest.mark.parametrize("dataset", paper.IMAGES)
+def test_image_counts_are_those_of_the_split(dataset):
+    parts = divided(dataset)
+    assert paper.IMAGES[dataset].sizes._asdict() == {part: sum(n) for part, n in parts.items()}
+    assert paper.IMAGES[dataset].total == sum(map(sum, parts.values()))
 
 
 @pytest.mark.parametrize(

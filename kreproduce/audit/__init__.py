@@ -7,8 +7,9 @@ True
 
 from kreproduce.audit import cells, claims
 from kreproduce.audit.check import Check, Verdict
+from kreproduce.audit.limits import Limit, not_computed
 
-__all__ = ["Check", "Verdict", "audit"]
+__all__ = ["Check", "Limit", "Verdict", "audit", "not_computed"]
 
 
 def audit() -> list[Check]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kreproduce import paper
 from kreproduce.audit.check import Check, check
+from kreproduce.audit.rows import raw_accuracy
 from kreproduce.tables import NUMBERS, recomputed
 from kreproduce.tables.contents import label, printed_rows
 
@@ -31,10 +32,9 @@ def _counts(table: int) -> Iterator[Check]:
 def _accuracies(table: int) -> Iterator[Check]:
     """Those of which the authors published the run."""
     for row in paper.rows(table):
-        settings = (row.dataset, row.epochs, row.variant, row.ch, row.layer_l, row.activation)
-        run = None if row.hflip else paper.authors_run(*settings)
-        if run is not None:
-            value = recomputed.rounded(100 * Decimal(str(run.test_accuracy)), 2)
+        raw = raw_accuracy(row)
+        if raw is not None:
+            value = recomputed.rounded(raw, 2)
             yield _cell(table, row.label, "test_accuracy", row.test_accuracy, value)
 
 

@@ -18,6 +18,8 @@ class Check:
         verdict: "equal"; "erratum", where it is not but the known erratum is confirmed; or
             "different".
         why: the erratum's reason, else empty.
+        as_printed: whether it holds the text against accuracies that the tables print, and
+            recomputes none, for no raw run of theirs is published.
     """
 
     where: str
@@ -26,6 +28,7 @@ class Check:
     recomputed: str
     verdict: Verdict
     why: str = ""
+    as_printed: bool = False
 
 
 def check(

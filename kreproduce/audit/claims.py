@@ -1,20 +1,23 @@
 """The claims of the abstract and the text, each with its recomputation."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from kreproduce import paper
+from kreproduce.audit import medical, method, printed, results
 from kreproduce.audit.check import Check, check
 from kreproduce.audit.finding import Finding, Recomputed
-from kreproduce.audit.method import RECOMPUTED as METHOD
-from kreproduce.audit.results import RECOMPUTED as RESULTS
 
-RECOMPUTED: Mapping[str, Recomputed] = METHOD | RESULTS
+RECOMPUTED: Mapping[str, Recomputed] = (
+    method.RECOMPUTED | results.RECOMPUTED | medical.RECOMPUTED | printed.RECOMPUTED
+)
 
 
 def checks() -> Iterator[Check]:
     """A check a claim, in the paper's order."""
     for claim in paper.claims():
-        yield _checked(claim, RECOMPUTED[claim.key]())
+        found = _checked(claim, RECOMPUTED[claim.key]())
+        yield replace(found, as_printed=claim.key in printed.RECOMPUTED)
 
 
 def _checked(claim: paper.Claim, finding: Finding) -> Check:

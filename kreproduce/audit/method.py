@@ -1,5 +1,6 @@
 """The claims of sections 1 and 2: the arithmetic of the layers, and the networks made of them."""
 
+import math
 from dataclasses import replace
 from functools import cache
 from typing import get_args
@@ -47,6 +48,12 @@ def _replaced(channels: int, filters: int, ch: int) -> Replacement:
 def _example_last_group() -> Finding:
     channels = _example()[0].inputs()[-1]
     return Finding(", ".join(str(channel + 1) for channel in channels))  # the paper's start at 1
+
+
+def _example_inputs_of_k2() -> Finding:
+    """What all groups of the second path read: those of as many first groups of the first."""
+    k = _example()[0]
+    return number(sum(map(len, k.inputs()[: k.remainder])))
 
 
 def _last_group() -> Finding:
@@ -125,8 +132,7 @@ def _layer_l_where_enough_channels() -> Finding:
 
 
 def _parameters(channels: int, filters: int, ch: int) -> Finding:
-    unit = _replaced(channels, filters, ch)
-    return number(unit.k.weights + (unit.l.weights if unit.l else 0))
+    return number(_weights(_replaced(channels, filters, ch)))
 
 
 def _constraints() -> Finding:
@@ -138,6 +144,29 @@ def _constraints() -> Finding:
             for unit in _all_units("B0")
         )
     )
+
+
+def _channels_of_table_1() -> Finding:
+    """The fewest channels or filters of its layers; the example is none of a network."""
+    layers = {(row.ic, row.f) for row in paper.grouping_rows()} - {(14, 10)}
+    least = min(map(min, layers))
+    return Finding(f"at least {least}", holds=least >= 100)
+
+
+def _halved_at(ch: int) -> Finding:
+    """Pointwise convolutions of B0 of which no more than half of the weights is left."""
+    units = _all_units("B0")
+    pairs = [(unit, replace_v2(*unit, ch)) for unit in units]
+    halved = [
+        2 * _weights(replacement) <= math.prod(unit)
+        for unit, replacement in pairs
+        if replacement is not None
+    ]
+    return Finding(f"{sum(halved)} of {len(units)}", holds=2 * sum(halved) > len(units))
+
+
+def _weights(unit: Replacement) -> int:
+    return unit.k.weights + (unit.l.weights if unit.l else 0)
 
 
 def _layer_of_b0(channels: int, filters: int) -> Finding:
@@ -163,6 +192,12 @@ def _kept_epochs() -> Finding:
     return Finding(f"{sum(kept)} of {len(kept)}")
 
 
+def _input_sides() -> Finding:
+    shown = [run for run in paper.runs() if run.tables and run.dataset == "cifar10"]
+    sides = {run.input_size for run in shown if run.model != "baseline"}
+    return Finding(" or ".join(map(str, sorted(sides))))
+
+
 def _flip(column: str) -> Finding:
     cells = {str(row["model"]): row for row in recomputed.rows(4)}
     flip, plain = cells["kEffNet-B0 V2 32ch + H Flip"], cells["kEffNet-B0 V2 32ch"]
@@ -182,8 +217,10 @@ RECOMPUTED: dict[str, Recomputed] = {
     "capped-groups": _capped_groups,
     "b-below-ch": _excess_is_below_ch,
     "example-fg-k1": lambda: number(_example()[0].filters_per_group),
+    "example-ch-k1": lambda: number(_example()[0].group_channels),
     "path-k2": lambda: number(_replaced(3840, 640, 32).k.remainder),
     "example-g-k2": lambda: number(_example()[0].remainder),
+    "example-k2-inputs": _example_inputs_of_k2,
     "second-path-smaller": _second_path_is_smaller,
     "example-f-k": lambda: number(_example()[1].channels),
     "example-g-l1": lambda: number(_example()[1].groups),
@@ -194,11 +231,14 @@ RECOMPUTED: dict[str, Recomputed] = {
     "equation-28-with-l": lambda: _parameters(1152, 320, 16),
     "equation-28-without-l": lambda: _parameters(160, 3840, 16),
     "constraints": _constraints,
+    "table-1-channels": _channels_of_table_1,
+    "most-are-halved": lambda: _halved_at(32),
     "layer-192-1152": lambda: _layer_of_b0(192, 1152),
     "layer-1152-320": lambda: _layer_of_b0(1152, 320),
     "layer-160-3840": lambda: _layer_of_b0(160, 3840),
     "layer-3840-640": lambda: _layer_of_b0(3840, 640),
     "strides": _skipped_strides,
+    "input-side": _input_sides,
     "kept-epoch": _kept_epochs,
     "flip-computations": lambda: _flip("computations"),
     "flip-parameters": lambda: _flip("parameters"),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from kreproduce.tables import Contents
 
 
+RESULTS = Path("results")
+
+
 def table(
     number: Annotated[
         str,
@@ -38,16 +41,18 @@ def table(
     write: Annotated[
         bool, typer.Option("--write", help="Write files below RESULTS/tables, print none.")
     ] = False,
-    results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
+    results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
 ) -> None:
     """Print a table of the paper: counts recomputed, accuracies as printed and as measured."""
     from kreproduce import records, tables
 
-    numbers = () if number == "recorded" else _numbers(number)
+    numbers = () if number == "recorded" else _numbers(number, trained=data is not None)
     if not numbers and (as_printed or data or write):
         raise SettingsError("'recorded' is no table of the paper; give it only a --format")
     if form is not None:
         tables.check_format(form)
+    if results != RESULTS and not results.is_dir():
+        raise SettingsError(f"there is no folder {results} of results; leave --results out")
     found = records.read(results)
     built = [
         tables.build(number, found.records, as_printed=as_printed, data=data) for number in numbers
@@ -61,11 +66,13 @@ def table(
         print(_rendered(built, form or "text"), end="")
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _numbers(text: str, *, trained: bool) -> tuple[int, ...]:
+    """The tables asked for; all of them are, if `trained`, those of trained networks."""
+    from kreproduce.paper import TRAINED
     from kreproduce.tables import NUMBERS
 
     if text == "all":
-        return NUMBERS
+        return tuple(TRAINED) if trained else NUMBERS
     if not (text.isascii() and text.isdigit() and int(text[:9]) in NUMBERS):
         raise SettingsError(
             f"the paper has no Table {text[:60]!r}; ask for 1 to 8, all or recorded"

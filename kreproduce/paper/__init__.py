@@ -1,4 +1,4 @@
-"""What the paper prints (Entropy 2022, 24, 1264), what is wrong in it, and its raw runs.
+"""What the paper prints (Entropy 2022, 24, 1264), what is wrong in it, its raw runs, its images.
 
 Nothing here is counted or measured by this project; `data/README.md` names the sources.
 """

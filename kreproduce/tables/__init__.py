@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kreproduce import records
+from kreproduce import paper, records
 from kreproduce.errors import SettingsError, StorageError
+from kreproduce.experiment import NAME
 from kreproduce.tables.columns import NUMBERS
 from kreproduce.tables.contents import Contents, contents, contents_as_printed
 from kreproduce.tables.formats import FORMATS, check_format, frame, json_table, render
@@ -48,7 +49,8 @@ def table(
         data: the name of the images whose runs are shown, instead of the paper's original ones.
 
     Raises:
-        SettingsError: there is no such table, or `data` is no name of images.
+        SettingsError: there is no such table, `data` is no name of images, or the table shows
+            nothing that was run on images.
     """
     found = () if as_printed else records.read(results).records
     return frame(build(number, found, as_printed=as_printed, data=data))
@@ -64,12 +66,15 @@ def build(
     """A table with its footnotes, ready for `render`; arguments as of `table`.
 
     Raises:
-        SettingsError: there is no such table, or `data` is no name of images.
+        SettingsError: there is no such table, `data` is no name of images, or the table shows
+            nothing that was run on images.
     """
     if number not in NUMBERS:
         raise SettingsError(f"the paper has no Table {number}; ask for 1 to 8, or all")
-    if data is not None and not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", data):
+    if data is not None and not re.fullmatch(NAME, data):
         raise SettingsError(f"{data[:60]!r} is no name of images; for one, cifar10-jpeg75 is")
+    if data is not None and number not in paper.TRAINED:
+        raise SettingsError(f"Table {number} shows no trained networks; leave out the images' name")
     if not as_printed:
         return contents(number, found, data)
     if data is not None:
@@ -96,10 +101,9 @@ def write(tables: Iterable[Contents], results: Path, forms: Iterable[str]) -> li
 
 
 def _stem(contents: Contents) -> str:
-    """A name that no table of other cells has."""
-    kinds = ["as-printed"] if contents.as_printed else []
-    kinds += [contents.data] if contents.data else []
-    return "-".join([f"table-{contents.number}", *kinds])
+    """A name that no table of other cells has, whatever the images are called."""
+    kind = "-as-printed" if contents.as_printed else f"-on-{contents.data}" if contents.data else ""
+    return f"table-{contents.number}{kind}"
 
 
 def _write(path: Path, text: str) -> None:

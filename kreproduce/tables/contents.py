@@ -22,12 +22,12 @@ _MEASURED = (
 )
 _LABELS = {1: ("ic", "f", "ch"), 3: ("size",)}
 LEGEND = (
-    "Measured: mean ± standard deviation over n runs, one a seed and precision. "
+    "Measured: mean ± standard deviation over n runs, one a seed. "
     "95% interval: Wilson's, of the mean on that many test images. "
     "Difference: measured less the paper's, in points."
 )
 RECORDED_LEGEND = (
-    "Measured: mean ± standard deviation over n runs, one a seed and precision. "
+    "Measured: mean ± standard deviation over n runs, one a seed. "
     "95% interval: Wilson's, of the mean on that many test images. "
     "Computations: of the network as trained."
 )
@@ -83,6 +83,11 @@ class Contents:
         if footnote not in self.footnotes:
             self.footnotes.append(footnote)
         self.marks.setdefault((row, column), []).append(self.footnotes.index(footnote) + 1)
+
+    def notes(self, row: int) -> list[str]:
+        """The texts of a row's footnotes, in their order."""
+        numbers = {n for (place, _), marks in self.marks.items() if place == row for n in marks}
+        return [self.footnotes[number - 1] for number in sorted(numbers)]
 
 
 def contents(number: int, records: Sequence[Record], data: str | None = None) -> Contents:

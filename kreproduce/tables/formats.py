@@ -34,7 +34,11 @@ def frame(contents: Contents) -> "pd.DataFrame":
     """The cells as data: counts are integers, percentages and accuracies floats."""
     import pandas as pd
 
-    return pd.DataFrame([_numbers(row) for row in contents.rows])
+    rows = _data(contents)
+    columns = list(rows[0]) if rows else []
+    types = {column: {type(row[column]) for row in rows} for column in columns}
+    gapped = [column for column in columns if types[column] == {int, type(None)}]
+    return pd.DataFrame(rows).astype(dict.fromkeys(gapped, "Int64"))  # pandas would take floats
 
 
 def render(contents: Contents, form: str) -> str:
@@ -59,7 +63,7 @@ def check_format(form: str) -> None:
 
 def json_table(contents: Contents) -> dict[str, Any]:
     """A table as JSON's types: rows, and the footnotes of each row's cells by column."""
-    rows = [_numbers(row) | {"footnotes": {}} for row in contents.rows]
+    rows = [row | {"footnotes": {}} for row in _data(contents)]
     for (place, column), numbers in contents.marks.items():
         rows[place]["footnotes"][column] = numbers
     return {
@@ -191,6 +195,15 @@ def _paragraphs(*parts: str) -> str:
 def _escaped_latex(text: str) -> str:
     """Text as LaTeX shows it; what a plain document's fonts may lack becomes a question mark."""
     return "".join(_LATEX.get(mark, mark if mark.isascii() else "?") for mark in text)
+
+
+def _data(contents: Contents) -> list[dict[str, Any]]:
+    """The rows as plain numbers and texts, with what their footnotes say."""
+    rows = [_numbers(row) for row in contents.rows]
+    if not contents.as_printed:  # which has no footnotes
+        for place, row in enumerate(rows):
+            row["notes"] = "; ".join(contents.notes(place))
+    return rows
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:

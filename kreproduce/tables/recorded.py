@@ -52,6 +52,7 @@ def _grouped(records: Sequence[Record]) -> list[list[Record]]:
             "on": record.settings.data_name,
             "original": record.data.original,
             "limit": record.settings.limit,
+            "fingerprint": record.data.fingerprint,  # other images are another row
         }
         key = json.dumps(record.settings.row_settings | conditions, sort_keys=True)
         groups.setdefault(key, []).append(record)

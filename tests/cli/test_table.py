@@ -38,7 +38,7 @@ def test_as_printed(kreproduce):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["9"], "the paper has no Table '9'; ask for 1 to 8, or all"),
+        (["9"], "the paper has no Table '9'; ask for 1 to 8, all or recorded"),
         (["0"], "the paper has no Table '0'"),
         (["five"], "the paper has no Table 'five'"),
         (["²"], "the paper has no Table"),
@@ -47,6 +47,8 @@ def test_as_printed(kreproduce):
         (["5", "--format", "markdwn"], "did you mean 'markdown'?"),
         (["5", "--data", "../up"], "'../up' is no name of images"),
         (["5", "--data", "mine", "--as-printed"], "leave out one of the two"),
+        (["1", "--data", "mine"], "Table 1 shows no trained networks; leave out"),
+        (["3", "--data", "mine", "--write"], "Table 3 shows no trained networks"),
         (["all", "--format", "csv"], "ask for one table, or add --write"),
     ],
 )
@@ -86,6 +88,13 @@ def test_writing(kreproduce):
     assert kreproduce("table", "5", "--write", "--format", "markdown").code == 0
     assert tree(kreproduce.folder / "results" / "tables") == written
     assert written["table-5.md"].decode() == kreproduce("table", 5, "--format", "markdown").output
+
+
+def test_writing_what_other_images_gave(kreproduce):
+    result = kreproduce("table", "all", "--data", "mine", "--write", "--format", "csv")
+    assert (result.code, result.output) == (0, "wrote 6 files below results/tables\n")
+    written = tree(kreproduce.folder / "results" / "tables")
+    assert set(written) == {f"table-{number}-on-mine.csv" for number in (2, 4, 5, 6, 7, 8)}
 
 
 def test_a_folder_that_cannot_be_written(kreproduce):

@@ -137,7 +137,7 @@ def test_every_erratum_names_a_printed_cell_that_it_changes():
 
 
 def test_text_errata_are_complete():
-    assert len(paper.text_errata()) == 20
+    assert len(paper.text_errata()) == 22
     assert all(e.section and e.printed and e.right and e.why for e in paper.text_errata())
 
 
@@ -184,6 +184,20 @@ def test_published_is_the_first_row_of_the_settings():
     assert paper.published("malaria", 50, "v2", 32, True, "swish", False) is None
 
 
+# The totals of sections 3.1 to 3.3, and the splits that the authors' code makes.
+@pytest.mark.parametrize(
+    ("dataset", "total", "sizes"),
+    [
+        ("cifar10", 60_000, (45_000, 5_000, 10_000)),
+        ("malaria", 27_558, (22_046, 2_756, 2_756)),
+        ("colorectal_histology", 5_000, (3_992, 504, 504)),
+    ],
+)
+def test_image_counts(dataset, total, sizes):
+    assert paper.IMAGES[dataset].total == total
+    assert paper.IMAGES[dataset].sizes == sizes
+
+
 @pytest.mark.parametrize("table", [0, 1, 3, 9])
 def test_tables_without_trained_networks_are_refused(table):
     with pytest.raises(SettingsError, match=f"Table {table} .* 2, 4, 5, 6, 7, 8"):
@@ -192,7 +206,7 @@ def test_tables_without_trained_networks_are_refused(table):
 
 def test_reading_the_paper_imports_nothing_heavy():
     code = (
-        "import sys, kreproduce.paper as p; p.rows(2), p.runs(), p.errata();"
+        "import sys, kreproduce.paper as p; p.rows(2), p.runs(), p.errata(), p.IMAGES;"
         "sys.exit(bool({'numpy', 'pandas', 'keras', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

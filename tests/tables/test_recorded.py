@@ -1,5 +1,7 @@
 """The table of whatever was recorded."""
 
+import csv
+import io
 import json
 
 import pytest
@@ -68,6 +70,12 @@ def test_settings_that_are_not_the_recipes_are_named(tmp_path):
 def test_some_of_the_images_are_named(tmp_path):
     text = render(table_of(tmp_path, record_of(digits(limit=20))), "text")
     assert "digits, 20 of them" in text
+
+
+def test_how_many_images_is_a_whole_number_also_beside_all_of_them(tmp_path):
+    table = table_of(tmp_path, record_of(digits()), record_of(digits(limit=100)))
+    lines = csv.DictReader(io.StringIO(render(table, "csv")))
+    assert sorted(line["limit"] for line in lines) == ["", "100"]
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -125,6 +125,7 @@ def test_as_printed_is_what_the_paper_prints(results):
     printed = [float(row.test_accuracy) for row in paper.rows(8)]
     assert frame["test_accuracy"].tolist() == printed
     assert "measured_mean" not in frame
+    assert "notes" not in frame
     assert tables.table(3, as_printed=True)["v2_16ch"][1] == 968_710
 
 
@@ -163,6 +164,20 @@ def test_csv_and_json_hold_the_same_cells(results):
         ]
 
 
+def test_notes_are_the_footnotes_of_the_row(results):
+    baseline, plain, flip = tables.table(6, results=results)["notes"]
+    assert baseline == "only partial runs, which took some of the images"
+    assert plain.endswith("; seeds 1, 2: NVIDIA H200, tensorflow, float32")
+    assert flip == (
+        f"{plain}; kEffNet-B0 V2 32ch + H Flip: 63.2%, where the paper prints 63.3%: "
+        "the ratio of the printed counts"
+    )
+    b0, b1, *_ = tables.table(3, results=results)["notes"]
+    assert b0 == ""
+    assert "B1: 901,542, where the paper prints 968,710: " in b1
+    assert "; B1: 13.81%, where the paper prints 14.84%: " in b1
+
+
 @pytest.mark.parametrize("number", [0, 9, -1])
 def test_there_are_eight_tables(number):
     with pytest.raises(SettingsError, match="ask for 1 to 8"):
@@ -174,6 +189,9 @@ def test_refusals():
         tables.render(tables.build(1), "markdwn")
     with pytest.raises(SettingsError, match="is no name of images"):
         tables.table(2, data="../up")
+    for number in (1, 3):
+        with pytest.raises(SettingsError, match=f"Table {number} shows no trained networks"):
+            tables.table(number, data="mine")
     with pytest.raises(SettingsError, match="leave out one of the two"):
         tables.table(2, data="mine", as_printed=True)
 
@@ -194,7 +212,12 @@ def test_tables_of_other_cells_have_other_files(results):
     built = [build(6, results), build(6, results, data="cifar10-jpeg75")]
     built.append(build(6, results, as_printed=True))
     names = [path.name for path in tables.write(built, results, ["csv"])]
-    assert names == ["table-6.csv", "table-6-cifar10-jpeg75.csv", "table-6-as-printed.csv"]
+    assert names == ["table-6.csv", "table-6-on-cifar10-jpeg75.csv", "table-6-as-printed.csv"]
+
+
+def test_images_of_an_odd_name_have_files_of_their_own(results):
+    built = [build(6, results, data="as-printed"), build(6, results, as_printed=True)]
+    assert len(set(tables.write(built, results, ["csv"]))) == 2
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
