@@ -56,7 +56,8 @@ def test_what_the_baseline_of_cifar10_ties():
 
 
 @pytest.mark.parametrize(
-    ("epochs", "cycle"), [(50, 25), (75, 25), (1000, 25), (180, 30), (60, 30), (7, 25)]
+    ("epochs", "cycle"),
+    [(50, 25), (75, 25), (1000, 25), (180, 30), (60, 30), (7, 25), (150, 25)],
 )
 def test_the_cycle_follows_from_the_epochs(epochs, cycle):
     assert cifar10(epochs=epochs).cycle == cycle
@@ -67,6 +68,7 @@ def test_the_cycle_follows_from_the_epochs(epochs, cycle):
     ("settings", "precision"),
     [
         ({}, "mixed_float16"),
+        ({"variant": "v1"}, "mixed_float16"),
         ({"epochs": 180}, "float32"),
         ({"epochs": 180, "precision": "mixed_bfloat16"}, "mixed_bfloat16"),
     ],
@@ -151,6 +153,7 @@ def test_another_experiment_is_no_row(settings):
 
 def test_conditions_do_not_make_another_row():
     assert cifar10(seed=5, precision="float32").published() is not None
+    assert cifar10(data_name="other", limit=100).published() is not None
 
 
 REFUSED = {
@@ -248,3 +251,10 @@ def test_bad_settings_files_are_refused_by_name(tmp_path, content, message):
     assert message in str(refusal.value)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_of_any_name_is_trained_like_the_medical_sets_but_upright():
+    e = resolve({"dataset": "pets", "classes": 2, "ch": 16})
+    assert (e.epochs, e.cycle, e.batch_size, e.input_size, e.skip_strides) == (75, 25, 64, 224, 0)
+    assert (e.validation, e.resize, e.gpu_precision) == ("plain", "opencv", "float32")
+    assert e.augmentation == cifar10().augmentation

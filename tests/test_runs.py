@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from support import tree
@@ -65,7 +66,7 @@ def test_a_finished_run(folder):
     record = folder.record()
     assert record["settings"] == EXPERIMENT.model_dump()
     assert record["note"] == "more may stand there"
-    assert status(folder)["state"] == "finished"
+    assert (status(folder)["state"], status(folder)["epoch"]) == ("finished", EXPERIMENT.epochs)
 
 
 def test_an_unfinished_run_is_begun_anew(folder):
@@ -184,6 +185,7 @@ def test_a_disk_that_refuses_becomes_one_sentence(folder):
     folder.start({})
 
     def save(path):
+        path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     folder.weights("best").write_bytes(b"good")
@@ -194,3 +196,12 @@ def test_a_disk_that_refuses_becomes_one_sentence(folder):
 
 def test_the_code_is_that_of_this_checkout():
     assert set(code_version()) == {"commit", "dirty"}
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        assert code_version() == {"commit": None, "dirty": None}
+        return
+    head = subprocess.run(
+        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
+    assert code_version()["commit"] == head.stdout.strip()
+    assert isinstance(code_version()["dirty"], bool)

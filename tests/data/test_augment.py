@@ -54,3 +54,16 @@ def test_the_centre_is_half_a_pixel_beyond_the_middle():
     none = {key: np.zeros(1) for key in ("tx", "ty", "shear", "flip_horizontal", "flip_vertical")}
     (turned,) = compose(32, theta=np.full(1, 180.0), **one, **none)
     np.testing.assert_allclose(turned, [[-1, 0, 33], [0, -1, 33]], atol=1e-5)
+
+
+def test_vertical_flips_are_drawn_where_they_are_asked_for():
+    ranges = SimpleNamespace(**{**vars(CIFAR10), "horizontal_flip": False, "vertical_flip": True})
+    drawn = draw_parameters(np.random.default_rng(0), 10_000, 32, ranges)
+    assert drawn["flip_vertical"].mean() == pytest.approx(0.5, abs=0.03)
+    assert not drawn["flip_horizontal"].any()
+    both = SimpleNamespace(**{**vars(CIFAR10), "vertical_flip": True})
+    drawn = draw_parameters(np.random.default_rng(0), 10_000, 32, both)
+    flips_drawn = drawn["flip_horizontal"], drawn["flip_vertical"]
+    shifts = drawn["tx"], drawn["ty"]
+    for one, other in (flips_drawn, shifts):  # each by itself
+        assert abs(np.corrcoef(one, other)[0, 1]) < 0.05

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import write_images
 from tfds_sets import store_all
 
@@ -77,3 +78,24 @@ def test_the_fingerprint_follows_the_images(tmp_path):
     image = tmp_path / "pets" / "cat" / "001.png"
     image.write_bytes((tmp_path / "pets" / "cat" / "002.png").read_bytes())
     assert fingerprint() != first
+
+
+@pytest.mark.parametrize("rule", ["pil", "opencv"])
+@pytest.mark.parametrize("side", [20, 150])
+def test_images_are_resized_by_the_experiments_rule(tmp_path, rule, side):
+    """Brought to the input's 64 pixels as they are decoded (150) or when they are stacked (20)."""
+    rng = np.random.default_rng(0)
+    images = {}
+    for name in ("cat", "dog"):
+        images[name] = rng.integers(0, 256, (side, side, 3), np.uint8)
+        (tmp_path / name).mkdir()
+        Image.fromarray(images[name]).save(tmp_path / name / "0.png")
+        for i in range(1, 4):  # of another size, so that none stays as it is
+            Image.fromarray(images[name][i:, i:]).save(tmp_path / name / f"{i}.png")
+    e = resolve({"dataset": "pets", "ch": 16, "classes": 2, "input_size": 64, "resize": rule})
+    shown = load(e, locate("pets", tmp_path)).validation.images  # the first of each class
+    d = np.arange(64)
+    places = (d + 0.5) * side / 64 if rule == "pil" else d * (1 / (64 / side))
+    places = places.astype(int)
+    for image, original in zip(shown, images.values(), strict=True):
+        np.testing.assert_array_equal(image, original[places][:, places])

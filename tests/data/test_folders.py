@@ -209,3 +209,8 @@ def test_an_unreadable_folder(inside):
 
 def test_a_folder_that_can_be_read_is_not_listed(tmp_path):
     check_folder(tmp_path)
+
+
+def test_classes_are_sorted_by_code_point(flat):
+    write_image(flat / "Zebra" / "a.png")
+    assert read_folder(flat, "mine").class_names == ("Zebra", "cat", "dog")

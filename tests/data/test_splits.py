@@ -133,3 +133,14 @@ def test_limit_below_the_number_of_classes_is_refused(n):
     labels, names, parts = parted(100, 20)
     with pytest.raises(SettingsError, match="all 10 classes"):
         limit(split(labels, names, parts, "folder"), labels, n)
+
+
+def test_limit_is_in_proportion_to_the_training_images():
+    labels, names, parts = parted(1000, 500, classes=2)
+    small = limit(split(labels, names, parts, "tfds"), labels, 90)
+    assert sizes(small) == (90, 10, 50)  # of 900, 100 and 500: a tenth of each
+
+
+def test_a_tenth_is_rounded_up():
+    assert sizes(split(*parted(45, 10, classes=3), "tfds")) == (40, 5, 10)
+    assert sizes(split(*parted(45, 10, classes=3), "folder")) == (39, 6, 10)

@@ -241,3 +241,49 @@ def test_gradients_reach_every_stored_weight(v2):
     v2.train_on_batch(x, np.arange(4))
     for weight, old in zip(v2.trainable_weights, before, strict=True):
         assert (numpy(weight) != old).any(), weight.path
+
+
+def test_dropout_and_input_of_the_larger_networks():
+    """A block's rate counts in sixteenths at every size; the classifier's is the size's own."""
+
+    def rates(size):
+        nodes = describe(Architecture("v2", 16, size)).nodes
+        return {node.name: node.operation.rate for node in nodes if "drop" in node.name}
+
+    sizes = [f"B{number}" for number in range(8)]
+    assert [rates(size)["dropout"] for size in sizes] == [0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5]
+    assert rates("B7")["block7d_drop"] == pytest.approx(0.2 * 54 / 16)
+    inputs = [describe(Architecture("v2", 16, size)).input_shape[0] for size in sizes]
+    assert inputs == [224, 240, 260, 300, 380, 456, 528, 600]
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.99])
+def test_the_momentum_reaches_every_batch_normalisation(momentum):
+    model = build(Architecture("v2", 16, bn_momentum=momentum, **SMALL))
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(norms) > 50
+    assert {(norm.momentum, norm.epsilon) for norm in norms} == {(momentum, 1e-3)}
+
+
+def test_the_classifier_is_float32_whatever_the_policy():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build(Architecture("v2", 16, **SMALL))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    names = ("stem_conv", "classifier_logits", "classifier_softmax")
+    dtypes = [model.get_layer(name).compute_dtype for name in names]
+    assert dtypes == ["float16", "float32", "float32"]
+
+
+@pytest.mark.parametrize("variant", ["baseline", "v2"])
+def test_the_channels_are_last_whatever_keras_is_configured_to(variant):
+    architecture = Architecture(variant, 16 if variant == "v2" else None, **SMALL)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = build(architecture)
+        assert numpy(model(np.zeros((2, 32, 32, 3), "float32"))).shape == (2, 10)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    for node in describe(architecture).nodes:
+        assert model.get_layer(node.name).output.shape == (None, *node.shape), node

@@ -94,3 +94,33 @@ def test_dropout_continues_from_any_step():
     assert len({tuple(mask) for mask in whole}) == 6
     seeds = [seed for _, seed in dropout_seeds(experiment(), network)]
     assert len(set(seeds)) == len(seeds) == 10
+
+
+def test_no_two_draws_share_their_random_numbers(subset):
+    """Of other seeds, epochs and purposes: a sum of the three would repeat itself."""
+    experiments = [experiment(seed=seed, validation="augmented") for seed in (1, 2, 3)]
+    drawn = {
+        views(e, subset, epoch).matrices.tobytes()
+        for e in experiments
+        for epoch in range(4)
+        for views in (training_views, validation_views)
+    }
+    orders = {training_views(e, subset, n).order.tobytes() for e in experiments for n in range(4)}
+    assert (len(drawn), len(orders)) == (24, 12)
+
+
+def test_warps_are_drawn_for_the_networks_input(subset):
+    """Of 16 x 16 pixels, where the images have 8 x 8."""
+    none = {"rotation": 0.0, "shift": 0.5, "shear": 0.0, "zoom": 0.0}
+    matrices = training_views(experiment(augmentation=none), subset, 0).matrices
+    assert 6 < np.abs(matrices[:, :, 2]).max() <= 8
+
+
+def test_the_dropout_masks_follow_from_the_seed():
+    network = build(Architecture(input_size=16, skip_strides=5, ch=16))
+
+    def seeds(seed):
+        return {value for _, value in dropout_seeds(experiment(seed=seed), network)}
+
+    assert seeds(1) == seeds(1)
+    assert not seeds(1) & seeds(2)
