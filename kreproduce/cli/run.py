@@ -134,7 +134,7 @@ def check_same_images(
     if location.kind != "folder":
         return
     listing = sources.open_source(location, experiment.dataset).listing
-    if listing != record["data"]["listing"]:
+    if listing != record["data"].get("listing"):  # a record made by hand may have none
         raise StateError(
             f"{record['run']} was run on other images than those in {location.path}; "
             "give these a name of their own with --data-name"
