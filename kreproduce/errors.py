@@ -38,6 +38,12 @@ class StorageError(KreproduceError):
     exit_code = 5
 
 
+class OutOfMemoryError(KreproduceError):
+    """The device's or the host's memory is full."""
+
+    exit_code = 5
+
+
 class LockedError(KreproduceError):
     """Another process is at this run."""
 

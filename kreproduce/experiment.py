@@ -163,6 +163,11 @@ class Experiment(_Strict):
         return recipes.gpu_precision(self.dataset, self.variant, self.epochs)
 
     @property
+    def cpu_precision(self) -> str:
+        """The precision on a CPU, "auto" resolved."""
+        return "float32" if self.precision == "auto" else self.precision
+
+    @property
     def row_settings(self) -> dict[str, Any]:
         """What makes the row of a table: all settings but the conditions of its measurement.
 

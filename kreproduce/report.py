@@ -41,14 +41,21 @@ class Report:
         """One plain line."""
         self.console.print(text, markup=False)
 
+    def warn(self, text: str) -> None:
+        """One line that should not be overlooked, on standard error."""
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"kreproduce: warning: {text}", markup=False
+        )
+
     @contextlib.contextmanager
     def training(
-        self, experiment: Experiment, steps: int, evaluated: int, computer: Computer
+        self, experiment: Experiment, steps: int, evaluated: int, computer: Computer, done: int = 0
     ) -> Iterator[None]:
-        """Around all epochs of `steps` steps; `evaluated` batches are validated after each."""
+        """Around all epochs of `steps` steps, `done` of them done; each validates `evaluated`."""
         self._experiment, self._computer = experiment, computer
         self._steps, self._evaluated = steps, evaluated
-        self._done, self._first, self._estimated = 0, 0.0, False
+        self._done, self._here = done, 0
+        self._first, self._estimated = 0.0, False
         total = steps * experiment.epochs
         with Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -59,12 +66,15 @@ class Report:
             disable=not self.console.is_terminal,
             transient=True,
         ) as self._progress:
-            self._task: TaskID = self._progress.add_task("", total=total, epoch=1)
+            self._task: TaskID = self._progress.add_task(
+                "", total=total, completed=done, epoch=done // steps + 1
+            )
             yield
 
     def step(self) -> None:
         """One more training step is done."""
         self._done += 1
+        self._here += 1
         if self._progress is not None:
             epoch = (self._done - 1) // self._steps + 1
             self._progress.update(self._task, completed=self._done, epoch=epoch)
@@ -84,16 +94,18 @@ class Report:
 
     def _estimate(self) -> None:
         """Say once how long the run will take, when some steps behind the first are measured."""
-        if self._done == 1:  # it includes the compilation
+        if self._here == 1:  # it includes the compilation
             self._first = time.perf_counter()
             return
         elapsed = time.perf_counter() - self._first
-        if self._done <= _MEASURED_STEPS and elapsed < _MEASURED_SECONDS:
+        if self._here <= _MEASURED_STEPS and elapsed < _MEASURED_SECONDS:
             return
         self._estimated = True
         epochs = self._experiment.epochs
         forward = epochs * self._evaluated * (1 + len(SHOWN) / epochs)
-        left = elapsed / (self._done - 1) * (self._steps * epochs + _FORWARD_SHARE * forward)
+        share = 1 - (self._done - self._here) / (self._steps * epochs)  # still to be done
+        whole = elapsed / (self._here - 1) * (self._steps * epochs + _FORWARD_SHARE * forward)
+        left = share * whole
         self.say(f"this will take about {duration(left)} on {self._computer.names[0]}")
         if not self._computer.gpu and left > 3600:
             self.say(f"a CPU is slow at this; {_on_a_gpu(self._experiment)}")

@@ -6,6 +6,8 @@ results/runs/<run name>/
   history.csv                a row an epoch
   record.json                written once, when the run is complete: the only witness
   lowest-validation-loss.weights.h5, highest-validation-accuracy.weights.h5
+  checkpoints/               until the run is complete: what it goes on from
+results/runs/<run name>.lock, .lock.json     held while a process is at the run; by whom
 """
 
 import contextlib
@@ -20,15 +22,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from filelock import FileLock, Timeout
 
+from kreproduce import files
 from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import Experiment
 from kreproduce.records import RECORD_VERSION, read_record
+from kreproduce.training import checkpoint as checkpoints
+from kreproduce.training.checkpoint import Checkpoint
 
-_LONGEST_STATUS = 2**16  # bytes
+_LARGEST_JSON = 2**20  # bytes
+_LONGEST_REASON = 1000  # characters
 State = Literal["running", "interrupted", "failed", "finished"]
 
 
@@ -46,13 +52,14 @@ class Epoch:
 
 
 class RunFolder:
-    """One run's folder. Nothing is made on disk before `start`."""
+    """One run's folder. Nothing is made on disk before `claim`."""
 
     def __init__(self, results: Path, experiment: Experiment):
         self.experiment = experiment
         self.path = results / "runs" / experiment.run_name
         self._aside = self.path.with_name(f"{self.path.name}.old")
         self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        self._holder = self.path.with_name(f"{self.path.name}.lock.json")
 
     def record(self) -> dict[str, Any] | None:
         """The record of the finished run, or None.
@@ -85,15 +92,31 @@ class RunFolder:
 
     def status(self) -> dict[str, Any]:
         """What `set_state` wrote last; empty where that is missing or damaged."""
-        path = self.path / "status.json"
-        try:
-            # A pipe would keep its reader waiting for ever.
-            if not path.is_file() or path.stat().st_size > _LONGEST_STATUS:
-                return {}
-            status = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return status if isinstance(status, dict) else {}
+        return _read_json(self.path / "status.json") or {}
+
+    def checkpoint(self, warn: Callable[[str], None]) -> Checkpoint | None:
+        """What the run can go on from; None if it has not begun.
+
+        Args:
+            warn: is told of damaged checkpoints, which are put aside.
+
+        Raises:
+            StateError: the run has begun, and there is no whole checkpoint or another run's
+                settings.
+            StorageError: the folder cannot be read.
+        """
+        with self.named(), self._storage():
+            if not self.path.is_dir():
+                return None
+            self._check_settings(warn)
+            found, damaged = checkpoints.newest(self.path / "checkpoints")
+            for aside in damaged:
+                warn(f"{aside} is damaged and was put aside")
+            if found is None and (
+                self._progress() > (0, 0) or checkpoints.damaged(self.path / "checkpoints")
+            ):
+                raise StateError("no whole checkpoint is left to go on from; --force starts anew")
+            return found
 
     def is_locked(self) -> bool:
         """Whether a process is at this run now."""
@@ -107,6 +130,15 @@ class RunFolder:
         except OSError:  # a lock that cannot be touched cannot be held from here either
             return False
 
+    def check_free(self) -> None:
+        """Find out before anything slow whether another process is at this run.
+
+        Raises:
+            LockedError: one is.
+        """
+        if self.is_locked():
+            self._refuse()
+
     def claim(self) -> None:
         """Keep other processes out until `close`.
 
@@ -119,21 +151,18 @@ class RunFolder:
             try:
                 self._lock.acquire(timeout=1)  # seconds: somebody may just be asking `is_locked`
             except Timeout:
-                raise LockedError(
-                    f"another process is at {self.path} ({self._holder()}); wait for it or stop it"
-                ) from None
+                self._refuse()
+            files.write(self._holder, _json({"host": _host(), "pid": os.getpid(), "time": now()}))
 
-    def start(self, conditions: dict[str, Any]) -> None:
-        """Claim the folder and make it anew.
+    def begin(self) -> None:
+        """Make the claimed folder anew.
 
         What an unfinished run left is removed. A finished one is put aside, as NAME.old, until
         the new one is finished.
 
         Raises:
-            LockedError: another process is at this run.
             StorageError: the folder cannot be written.
         """
-        self.claim()
         with self._storage():
             if (self.path / "record.json").exists():
                 shutil.rmtree(self._aside, ignore_errors=True)
@@ -141,22 +170,56 @@ class RunFolder:
             elif self.path.exists():
                 shutil.rmtree(self.path)
             self.path.mkdir()
-        settings = self.experiment.model_dump() | {"identity": self.experiment.identity}
-        self._write_json("settings.json", settings | conditions)
-        self.set_state("running", epoch=0)
 
-    def set_state(self, state: State, epoch: int, why: str | None = None) -> None:
-        """Write down how far the run is: `epoch` epochs are done."""
+    def write_settings(self, session: dict[str, Any]) -> None:
+        """Write down the experiment, and under which conditions it was begun or taken up."""
+        settings = self.experiment.model_dump() | {"identity": self.experiment.identity}
+        self._write_json("settings.json", settings | session)
+
+    def set_state(self, state: State, epoch: int, step: int = 0, why: str | None = None) -> None:
+        """Write down how far the run is: `epoch` epochs are done, and `step` steps of the next."""
         status = {
             "state": state,
             "epoch": epoch,
+            "step": step,
             "epochs": self.experiment.epochs,
-            "why": why,
-            "host": socket.gethostname(),
+            "why": why and why[:_LONGEST_REASON],
+            "host": _host(),
             "pid": os.getpid(),
             "time": now(),
         }
         self._write_json("status.json", status)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and remove all but the last two.
+
+        Raises:
+            StorageError: the disk does not take it; the earlier ones are as they were.
+        """
+        size = sum(array.nbytes for array in checkpoint.arrays.values())
+        with self._storage(f"a checkpoint needs {_megabytes(size)}"):
+            checkpoints.save(self.path / "checkpoints", checkpoint)
+
+    def check_space(self, checkpoint: Checkpoint) -> None:
+        """Find out before training whether what it will write has room.
+
+        Raises:
+            StorageError: it has not; the message says how much is needed.
+        """
+        sizes = {name: array.nbytes for name, array in checkpoint.arrays.items()}
+        weights = sum(size for name, size in sizes.items() if name.startswith("weights/"))
+        # Two checkpoints and one being written, each with the best weights of two epochs at most;
+        # and those two in files of their own, one of them being written.
+        one = sum(size for name, size in sizes.items() if not name.startswith("best/"))
+        needed = (checkpoints.KEPT + 1) * (one + 2 * weights) + 3 * weights
+        with self._storage():
+            there = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+            free = shutil.disk_usage(self.path).free
+        if free < needed - there:
+            raise StorageError(
+                f"the run needs {_megabytes(needed - there)} in {self.path}, and "
+                f"{_megabytes(free)} are free; make room, or choose another place with --results"
+            )
 
     def write_history(self, history: list[Epoch]) -> None:
         """Write the whole history."""
@@ -164,7 +227,7 @@ class RunFolder:
         writer = csv.DictWriter(text, list(Epoch.__dataclass_fields__), lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in history)
-        self._write("history.csv", text.getvalue())
+        self._write("history.csv", text.getvalue().encode())
 
     def weights(self, which: str) -> Path:
         """Where the weights with the "lowest validation loss", say, are kept."""
@@ -172,53 +235,118 @@ class RunFolder:
 
     def keep_weights(self, which: str, save: Callable[[Path], None]) -> None:
         """Have `save` write the weights beside the earlier ones, then put them in their place."""
-        path = self.weights(which)
-        beside = path.with_name(f"new-{path.name}")
         with self._storage():
-            save(beside)
-            beside.replace(path)
+            files.replace(self.weights(which), save)
+
+    def digest(self, which: str) -> str:
+        """The SHA-256 of the weights kept."""
+        with self._storage():
+            return files.sha256(self.weights(which))
 
     def finish(self, record: dict[str, Any]) -> None:
         """Write the record: from here on the run is complete."""
         self._write_json("record.json", {"record_version": RECORD_VERSION} | record)
         self.set_state("finished", epoch=self.experiment.epochs)
-        shutil.rmtree(self._aside, ignore_errors=True)
+        for no_longer_needed in (self._aside, self.path / "checkpoints"):
+            shutil.rmtree(no_longer_needed, ignore_errors=True)
 
     def close(self) -> None:
         """Let other processes in again."""
+        with contextlib.suppress(OSError):
+            self._holder.unlink(missing_ok=True)
         self._lock.release(force=True)
 
-    def _write_json(self, name: str, values: dict[str, Any]) -> None:
-        self._write(name, json.dumps(values, indent=2) + "\n")
-
-    def _write(self, name: str, text: str) -> None:
-        path = self.path / name
-        beside = path.with_name(f"{name}.tmp")
-        with self._storage():
-            beside.write_text(text, "utf-8")
-            beside.replace(path)
+    def holder(self) -> dict[str, Any]:
+        """The "host", "pid" and "time" of the process that is at this run; empty if unknown."""
+        return _read_json(self._holder) or {}
 
     @contextlib.contextmanager
-    def _storage(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
+        """Have a `StateError` begin with the folder that it is about."""
+        try:
+            yield
+        except StateError as error:
+            raise StateError(f"{self.path}: {error}") from None
+
+    def _check_settings(self, warn: Callable[[str], None]) -> None:
+        """Refuse a folder whose settings were changed since it was begun, field by field."""
+        path = self.path / "settings.json"
+        if not path.exists():
+            return
+        written = _read_json(path)
+        if written is None:
+            warn(f"{path} is damaged and is written anew")
+            return
+        ours = self.experiment.model_dump()
+        ours.pop("hflip")  # a way to show the result
+        for name, value in ours.items():
+            if written.get(name, value) != value:
+                raise StateError(
+                    f"its settings.json has {name} {written[name]!r}, and this run {value!r}; "
+                    "give it back what it had, or start anew with --force"
+                )
+
+    def _progress(self) -> tuple[int, int]:
+        """How far the run was by its status, which may be damaged."""
+        status = self.status()
+        epoch, step = (status.get(name) for name in ("epoch", "step"))
+        return (epoch if isinstance(epoch, int) else 0, step if isinstance(step, int) else 0)
+
+    def _write_json(self, name: str, values: dict[str, Any]) -> None:
+        self._write(name, _json(values))
+
+    def _write(self, name: str, content: bytes) -> None:
+        with self._storage():
+            files.write(self.path / name, content)
+
+    @contextlib.contextmanager
+    def _storage(self, needed: str = "") -> Iterator[None]:
         """Turn what the disk refuses into one sentence."""
         try:
             yield
         except OSError as error:
             raise StorageError(
-                f"the run folder {self.path} cannot be written: {error.strerror or error}; "
-                "make room, or choose another place with --results"
+                f"the run folder {self.path} cannot be written: {error.strerror or error}"
+                f"{needed and f' ({needed})'}; make room, or choose another place with --results"
             ) from error
 
-    def _holder(self) -> str:
-        status = self.status()
-        if status.get("state") != "running":
-            return "it has just begun"
-        return f"process {status.get('pid')} on {status.get('host')}, since {status.get('time')}"
+    def _refuse(self) -> NoReturn:
+        holder = self.holder()
+        who = (
+            f"process {holder.get('pid')} on {holder.get('host')}, since {holder.get('time')}"
+            if holder
+            else "it has just begun"
+        )
+        raise LockedError(f"another process is at {self.path} ({who}); wait for it or stop it")
 
 
 def now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a small file; None where it is missing, damaged or something else."""
+    try:
+        # A pipe would keep its reader waiting for ever.
+        if not path.is_file() or path.stat().st_size > _LARGEST_JSON:
+            return None
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _json(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2) + "\n").encode()
+
+
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def code_version() -> dict[str, Any]:

@@ -1,18 +1,22 @@
 """The folder of a run: what is made when, what is refused, and who may be at it."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import tree
 
 from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import resolve
 from kreproduce.runs import Epoch, RunFolder, code_version
+from kreproduce.training.checkpoint import Checkpoint
 
 EXPERIMENT = resolve({"dataset": "digits"})
 
@@ -42,17 +46,30 @@ RECORD = {
 }
 
 
+def refuse(warning):
+    raise AssertionError(warning)
+
+
+def begin(folder, **session):
+    folder.claim()
+    folder.begin()
+    folder.write_settings(session)
+    folder.set_state("running", 0)
+
+
 def finish(folder, **more):
-    folder.start({})
+    begin(folder)
     folder.finish(RECORD | more)
     folder.close()
 
 
-def test_only_start_makes_it(folder, tmp_path):
+def test_only_a_claim_makes_anything(folder, tmp_path):
     assert folder.record() is None
     folder.check_writable()
     assert tree(tmp_path) == {}
-    folder.start({"code": {"commit": "abc"}})
+    assert folder.checkpoint(refuse) is None
+    assert tree(tmp_path) == {}
+    begin(folder, code={"commit": "abc"})
     assert {path.name for path in folder.path.iterdir()} == {"settings.json", "status.json"}
     settings = json.loads((folder.path / "settings.json").read_text())
     assert settings["identity"] == EXPERIMENT.identity
@@ -69,11 +86,11 @@ def test_a_finished_run(folder):
     assert (status(folder)["state"], status(folder)["epoch"]) == ("finished", EXPERIMENT.epochs)
 
 
-def test_an_unfinished_run_is_begun_anew(folder):
-    folder.start({})
+def test_what_an_unfinished_run_left_is_removed_by_another_beginning(folder):
+    begin(folder)
     folder.write_history([Epoch(1, 1.0, 0.5, 1.0, 0.5, 0.001, 2.0)])
     folder.close()
-    folder.start({})
+    begin(folder)
     assert not (folder.path / "history.csv").exists()
 
 
@@ -81,7 +98,7 @@ def test_a_finished_run_is_put_aside_until_the_new_one_is_finished(folder):
     finish(folder, number=1)
     aside = folder.path.with_name(folder.path.name + ".old")
     for _ in range(2):  # also where the first attempt was killed
-        folder.start({})
+        begin(folder)
         assert json.loads((aside / "record.json").read_text())["number"] == 1
         folder.close()
     finish(folder, number=2)
@@ -91,14 +108,14 @@ def test_a_finished_run_is_put_aside_until_the_new_one_is_finished(folder):
 
 def test_a_second_process_is_refused_and_harms_nothing(folder, tmp_path):
     assert not folder.is_locked()
-    folder.start({})
+    begin(folder)
     before = tree(folder.path)
     assert RunFolder(tmp_path / "results", EXPERIMENT).is_locked()
     script = f"""
 from pathlib import Path
 from kreproduce.experiment import resolve
 from kreproduce.runs import RunFolder
-RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}})).start({{}})
+RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}})).claim()
 """
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -136,9 +153,11 @@ def test_a_damaged_status_is_empty(folder, content):
 
 
 def test_the_same_process_is_refused_too(folder, tmp_path):
-    folder.start({})
+    begin(folder)
     with pytest.raises(LockedError):
-        RunFolder(tmp_path / "results", EXPERIMENT).start({})
+        RunFolder(tmp_path / "results", EXPERIMENT).claim()
+    with pytest.raises(LockedError, match=f"process {os.getpid()} on"):
+        RunFolder(tmp_path / "results", EXPERIMENT).check_free()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +190,7 @@ def test_places_that_cannot_be_written(folder, tmp_path):
     with pytest.raises(StorageError, match="results is not a folder that can be written"):
         folder.check_writable()
     with pytest.raises(StorageError, match="cannot be written: Not a directory"):
-        folder.start({})
+        folder.claim()
 
 
 def test_links_are_not_followed(folder, tmp_path):
@@ -182,7 +201,7 @@ def test_links_are_not_followed(folder, tmp_path):
 
 
 def test_a_disk_that_refuses_becomes_one_sentence(folder):
-    folder.start({})
+    begin(folder)
 
     def save(path):
         path.write_bytes(b"half")
@@ -192,6 +211,86 @@ def test_a_disk_that_refuses_becomes_one_sentence(folder):
     with pytest.raises(StorageError, match="cannot be written: No space left on device"):
         folder.keep_weights("best", save)
     assert folder.weights("best").read_bytes() == b"good"
+
+
+def checkpoint(epoch=1, step=0, size=10):
+    return Checkpoint(epoch, step, {"note": "é"}, {"weights/a": np.arange(size)})
+
+
+def test_a_run_goes_on_from_its_newest_checkpoint(folder):
+    begin(folder)
+    assert folder.checkpoint(refuse) is None  # killed before its first one
+    for step in range(3):
+        folder.save(checkpoint(1, step))
+        folder.set_state("running", 1, step)
+    found = folder.checkpoint(refuse)
+    assert (found.epoch, found.step, found.facts) == (1, 2, {"note": "é"})
+    np.testing.assert_array_equal(found.arrays["weights/a"], np.arange(10))
+
+
+def test_damaged_checkpoints_are_put_aside_until_none_is_left(folder):
+    begin(folder)
+    folder.save(checkpoint(1, 1))
+    folder.save(checkpoint(1, 2))
+    folder.set_state("running", 1, 2)
+    warnings = []
+    for step in (2, 1):
+        (path,) = (folder.path / "checkpoints").glob(f"*-step-{step:07}-*.npz")
+        path.write_bytes(path.read_bytes()[:-1])
+        if step == 2:
+            assert folder.checkpoint(warnings.append).step == 1
+    with pytest.raises(StateError, match="no whole checkpoint is left to go on from; --force"):
+        folder.checkpoint(warnings.append)
+    with pytest.raises(StateError, match="no whole checkpoint is left"):  # and again
+        folder.checkpoint(refuse)
+    assert [w.endswith("is damaged and was put aside") for w in warnings] == [True, True]
+
+
+def test_checkpoints_that_were_removed_are_missed(folder):
+    begin(folder)
+    folder.save(checkpoint())
+    folder.set_state("running", 1)
+    shutil.rmtree(folder.path / "checkpoints")
+    with pytest.raises(StateError, match="no whole checkpoint is left"):
+        folder.checkpoint(refuse)
+
+
+def test_settings_that_were_changed_are_refused_by_name(folder):
+    begin(folder)
+    path = folder.path / "settings.json"
+    path.write_text(path.read_text().replace('"ch": 16', '"ch": 32'))
+    with pytest.raises(StateError, match=r"settings\.json has ch 32, and this run 16; give it"):
+        folder.checkpoint(refuse)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\x00"])
+def test_damaged_settings_are_said(folder, content):
+    begin(folder)
+    (folder.path / "settings.json").write_text(content)
+    warnings = []
+    folder.checkpoint(warnings.append)
+    assert warnings == [f"{folder.path / 'settings.json'} is damaged and is written anew"]
+
+
+def test_the_way_to_show_the_result_is_no_other_setting(folder, tmp_path):
+    begin(folder)
+    flipped = EXPERIMENT.model_copy(update={"hflip": True})
+    assert RunFolder(tmp_path / "results", flipped).checkpoint(refuse) is None
+
+
+def test_a_disk_without_room_is_refused_before_training(folder):
+    begin(folder)
+    folder.check_space(checkpoint())
+    huge = {"weights/a": np.broadcast_to(np.float64(0), (10**15,))}
+    with pytest.raises(StorageError, match=r"the run needs [0-9,.]+ MB in .*, and [0-9,.]+ MB are"):
+        folder.check_space(Checkpoint(0, 0, {}, huge))
+
+
+def test_a_finished_run_needs_no_checkpoints(folder):
+    begin(folder)
+    folder.save(checkpoint())
+    folder.finish(RECORD)
+    assert not (folder.path / "checkpoints").exists()
 
 
 def test_the_code_is_that_of_this_checkout():

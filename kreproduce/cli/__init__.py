@@ -6,15 +6,12 @@ import sys
 
 import typer
 
-from kreproduce.cli import audit, data, network, run, sweep, table
-from kreproduce.errors import KreproduceError
+from kreproduce.cli import audit, data, faults, network, run, sweep, table
 
 app = typer.Typer(
     name="kreproduce",
     help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
-    epilog="Exit codes: 0 done, 1 a bug, 2 usage or settings, 3 data missing or damaged, "
-    "4 diverged, 5 the disk cannot be written, 6 locked by another process, 7 a damaged or "
-    "foreign run folder, 8 some runs failed, 9 the paper differs, 130 interrupted.",
+    epilog=f"Exit codes: {faults.EXIT_CODES}",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -35,8 +32,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know the "—" of a table
             stream.reconfigure(errors="replace")
-    try:
+    with faults.explained():
         app()
-    except KreproduceError as error:
-        print(f"kreproduce: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None

@@ -3,12 +3,14 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kreproduce.errors import SettingsError, StateError
+from kreproduce.interruption import Interruptions
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location
@@ -60,7 +62,19 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be run, and do nothing.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run a finished experiment anew.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start anew, be it finished or interrupted.")
+    ] = False,
+    devices: Annotated[
+        str, typer.Option(metavar="all|N|LIST", help="GPUs that share each batch, say 2 or 0,3.")
+    ] = "all",
+    deterministic: Annotated[
+        bool | None,
+        typer.Option(
+            "--deterministic/--fast",
+            help="Equal weights in equal runs, or speed; default: equal on a CPU, fast on a GPU.",
+        ),
+    ] = None,
 ) -> None:
     """Train, test and record one experiment."""
     given: dict[str, Any] = {
@@ -90,8 +104,19 @@ def run(
         _print_summary(record, experiment)
         print("it was finished before; --force runs it anew")
         return
+    folder.check_free()
     folder.check_writable()
-    _train(experiment, location, folder, force)
+    with Interruptions():
+        _train(experiment, location, folder, Choice(force, devices, deterministic))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How to run what the experiment says; changes it in its last digits at most."""
+
+    force: bool
+    devices: str
+    deterministic: bool | None
 
 
 def experiment_of(
@@ -142,31 +167,36 @@ def check_same_images(
 
 
 def _train(
-    experiment: "Experiment", location: "Location", folder: "RunFolder", force: bool
+    experiment: "Experiment",
+    location: "Location",
+    folder: "RunFolder",
+    choice: "Choice",
 ) -> None:
     from kreproduce.data import dataset, prepare, sources
 
+    if location.kind == "tfds" and location.path is None:
+        prepare.prepare(experiment.dataset)
+        location = sources.locate(experiment.dataset, None)
+    images = dataset.load(experiment, location)
+    folder.claim()
     try:
-        if location.kind == "tfds" and location.path is None:
-            prepare.prepare(experiment.dataset)
-            location = sources.locate(experiment.dataset, None)
-        images = dataset.load(experiment, location)
-        folder.claim()
-        record = None if force else folder.record()  # another process may have finished it
+        record = None if choice.force else folder.record()  # another process may have finished it
         if record is not None:
             _print_summary(record, experiment)
             print("another process has just finished it")
             return
         from kreproduce.report import Report
 
+        report = Report()
+        checkpoint = None if choice.force else folder.checkpoint(report.warn)
         # Only now: importing Keras takes seconds, and bad images are refused at once.
         with _quiet_standard_error():
-            from kreproduce.training import trainer
+            from kreproduce.training import devices, trainer
 
-        record = trainer.run(experiment, images, folder, Report())
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command starts it anew")
-        raise typer.Exit(130) from None
+        found = devices.find(choice.devices, choice.deterministic)
+        record = trainer.run(experiment, images, folder, report, found, checkpoint)
+    finally:
+        folder.close()
     _print_summary(record, experiment)
     print(f"  recorded in {folder.path}")
 

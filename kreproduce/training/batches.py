@@ -71,18 +71,26 @@ def plain_views(
 
 
 class Batches(keras.utils.PyDataset):
-    """Views in batches, as Keras reads them; the last batch may be smaller."""
+    """Views in batches, as Keras reads them; the last batch may be smaller.
 
-    def __init__(self, views: Views, batch_size: int):
+    Args:
+        views: What to show.
+        batch_size: Images a batch.
+        first: How many batches to leave out, because they were shown before.
+    """
+
+    def __init__(self, views: Views, batch_size: int, first: int = 0):
         super().__init__()
         self.views = views
         self.batch_size = batch_size
+        self.first = first
 
     def __len__(self) -> int:
-        return -(-len(self.views.order) // self.batch_size)
+        return -(-len(self.views.order) // self.batch_size) - self.first
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        start = (self.first + index) * self.batch_size
+        batch = slice(start, start + self.batch_size)
         order = self.views.order[batch]
         inputs = {"source": self.views.subset.images[order], "warp": self.views.matrices[batch]}
         return inputs, self.views.subset.labels[order]

@@ -4,13 +4,17 @@ The one file that asks a backend by name.
 """
 
 import contextlib
+import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from kreproduce.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,24 @@ class Devices:
         names: what they are, one a replica, for the record.
         mirrored: TensorFlow's names of the devices to share each batch among, if several.
         tensor_float_32: whether products of float32 may be computed with 10 bits of mantissa.
+        deterministic: whether the same run gives the same weights to the last bit.
     """
 
     gpu: bool
     names: tuple[str, ...]
     mirrored: tuple[str, ...] = ()
     tensor_float_32: bool | None = None
+    deterministic: bool = False
 
     @property
     def replicas(self) -> int:
         """How many copies of the model share a batch."""
         return len(self.mirrored) or 1
+
+    @property
+    def may_compile(self) -> bool:
+        """Whether XLA may compile the step; on a CPU TensorFlow is ten times slower with it."""
+        return self.gpu or keras.backend.backend() == "jax"
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Where a model must be built so that its replicas keep equal weights."""
@@ -43,43 +54,173 @@ class Devices:
         return tf.distribute.MirroredStrategy(list(self.mirrored)).scope()
 
 
-def find() -> Devices:
-    """All GPUs that TensorFlow sees, or the one that another backend takes; else the CPU."""
-    match keras.backend.backend():
-        case "tensorflow":
-            return _tensorflow()
-        case "jax":
-            import jax
+def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
+    """The devices to train on: GPUs if there are any, or else the CPU.
 
-            gpus = [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-        case _:
-            import torch
+    Under TensorFlow several share each batch; other backends take one. Call it before anything
+    is computed, because determinism must be asked for first.
 
-            gpus = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
-    return Devices(gpu=True, names=tuple(gpus[:1])) if gpus else _cpu()
+    Args:
+        choice: "all", a number of devices, or their indices, say "0,2" (one index: "2,").
+        deterministic: whether equal runs must give equal weights; None is yes on a CPU, where it
+            costs next to nothing, and no on a GPU.
+
+    Raises:
+        SettingsError: `choice` asks for devices that are not there.
+    """
+    backend = keras.backend.backend()
+    if deterministic or (deterministic is None and _has_no_gpu(backend)):
+        _be_deterministic(backend)
+        deterministic = True
+    if backend == "tensorflow":
+        return _tensorflow(choice, bool(deterministic))
+    gpus = _gpu_names(backend)
+    chosen = chosen_of(choice, len(gpus), "GPU") if gpus else chosen_of(choice, 1, "CPU")
+    if choice != "all" and chosen != (0,):
+        raise SettingsError(
+            f"--devices {choice}: with KERAS_BACKEND={backend} a run uses the first device alone; "
+            "leave it out, or choose the GPU with CUDA_VISIBLE_DEVICES"
+        )
+    return Devices(bool(gpus), gpus[:1] or _cpu_names(1), deterministic=bool(deterministic))
 
 
-def _tensorflow() -> Devices:
+def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:
+    """The indices that `choice` means among `there` devices.
+
+    >>> chosen_of("all", 3, "GPU"), chosen_of("2", 3, "GPU"), chosen_of("2,", 3, "GPU")
+    ((0, 1, 2), (0, 1), (2,))
+
+    Raises:
+        SettingsError: it is neither "all", nor a number or indices of what is there.
+    """
+    parts = [part.strip() for part in choice.split(",") if part.strip()]
+    if choice == "all":
+        return tuple(range(there))
+    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+        raise SettingsError(f"--devices takes all, a number or a list such as 0,2, not {choice!r}")
+    numbers = tuple(int(part[:9]) for part in parts)
+    if "," not in choice:
+        numbers = tuple(range(min(numbers[0], there + 1)))
+    if not numbers or max(numbers) >= there or len(set(numbers)) < len(numbers):
+        have = "1 device" if there == 1 else f"{there} devices"
+        raise SettingsError(f"--devices {choice}: this machine has {have} to train on ({kind})")
+    return numbers
+
+
+def check_batch(batch_size: int, devices: Devices) -> None:
+    """Refuse a batch that the replicas cannot share evenly.
+
+    Raises:
+        SettingsError: `batch_size` is no multiple of the replicas; the message has the nearest.
+    """
+    replicas = devices.replicas
+    if batch_size % replicas:
+        nearest = max(round(batch_size / replicas), 1) * replicas
+        raise SettingsError(
+            f"a batch of {batch_size} cannot be shared evenly by {replicas} devices; the nearest "
+            f"that can is --set batch_size={nearest}, or choose others with --devices"
+        )
+
+
+def check_cluster(cluster: str | None) -> None:
+    """Refuse to be one of several machines that train one run together.
+
+    Args:
+        cluster: the environment variable TF_CONFIG.
+
+    Raises:
+        SettingsError: it names several workers.
+    """
+    try:
+        members = json.loads(cluster or "{}").get("cluster", {})
+        workers = [one for role in ("chief", "worker") for one in members.get(role, [])]
+    except (ValueError, AttributeError, TypeError):
+        return
+    if len(workers) > 1:
+        raise SettingsError(
+            f"TF_CONFIG names {len(workers)} workers, and one run cannot use several machines; "
+            "unset it, and give each machine runs of its own with `kreproduce sweep --shard i/n` "
+            "or `--ray`"
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a backend says with this error that the device's or the host's memory is full."""
+    kind = type(error).__name__
+    return (
+        isinstance(error, MemoryError)
+        or kind in ("ResourceExhaustedError", "OutOfMemoryError")
+        or "RESOURCE_EXHAUSTED" in str(error)
+        or ("DefaultCPUAllocator" in str(error) and kind == "RuntimeError")
+    )
+
+
+def _has_no_gpu(backend: str) -> bool:
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.config.list_physical_devices("GPU")
+    return not _gpu_names(backend)
+
+
+def _gpu_names(backend: str) -> tuple[str, ...]:
+    if backend == "jax":
+        import jax
+
+        return tuple(device.device_kind for device in jax.devices() if device.platform == "gpu")
+    import torch
+
+    return tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+
+
+def _be_deterministic(backend: str) -> None:
+    """Ask the backend for kernels that add up in the same order every time."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif backend == "torch":
+        import torch
+
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    else:  # XLA reads it when JAX first looks for devices; on a CPU it needs none
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+
+
+def _tensorflow(choice: str, deterministic: bool) -> Devices:
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return _cpu()
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    names = tuple(detail.get("device_name", "GPU") for detail in details)
-    several = tuple(f"GPU:{i}" for i in range(len(gpus))) if len(gpus) > 1 else ()
-    tensor_float_32 = tf.config.experimental.tensor_float_32_execution_enabled()
-    return Devices(True, names, several, tensor_float_32)
+        # Several only where they were configured, as for a test of what several GPUs do.
+        cpus = tf.config.list_logical_devices("CPU")
+        chosen = chosen_of(choice, len(cpus), "CPU")
+        return Devices(
+            False, _cpu_names(len(chosen)), _several("CPU", chosen), deterministic=deterministic
+        )
+    chosen = chosen_of(choice, len(gpus), "GPU")
+    tf.config.set_visible_devices([gpus[i] for i in chosen], "GPU")
+    details = [tf.config.experimental.get_device_details(gpus[i]) for i in chosen]
+    return Devices(
+        gpu=True,
+        names=tuple(detail.get("device_name", "GPU") for detail in details),
+        mirrored=_several("GPU", range(len(chosen))),
+        tensor_float_32=tf.config.experimental.tensor_float_32_execution_enabled(),
+        deterministic=deterministic,
+    )
 
 
-def _cpu() -> Devices:
-    return Devices(gpu=False, names=(f"{_cpu_name()}, {os.cpu_count()} cores",))
+def _several(kind: str, indices: Sequence[int]) -> tuple[str, ...]:
+    return tuple(f"{kind}:{i}" for i in indices) if len(indices) > 1 else ()
 
 
-def _cpu_name() -> str:
+def _cpu_names(number: int) -> tuple[str, ...]:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
+    name = next(names, platform.processor() or platform.machine())
+    return (f"{name}, {os.cpu_count()} cores",) * number

@@ -4,26 +4,24 @@ Knows no architecture and no dataset by name; what differs between them is in th
 """
 
 import contextlib
-import platform
 import time
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import keras
 import numpy as np
 
-from kreproduce import __version__
-from kreproduce.data.dataset import Dataset, Subset
-from kreproduce.data.layers import Enlarge, Warp
-from kreproduce.errors import DivergedError, StorageError
+from kreproduce.data.dataset import Dataset
+from kreproduce.errors import DivergedError, KreproduceError, OutOfMemoryError, StorageError
 from kreproduce.evaluation import SHOWN, evaluate
 from kreproduce.experiment import Experiment
+from kreproduce.interruption import Interrupted, Interruptions
 from kreproduce.network.cost import count
-from kreproduce.network.model import build
 from kreproduce.report import Report
 from kreproduce.runs import Epoch, RunFolder, code_version, now
+from kreproduce.training import conditions, state
 from kreproduce.training import devices as devices_module
+from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import (
     Batches,
     Views,
@@ -32,11 +30,16 @@ from kreproduce.training.batches import (
     training_views,
     validation_views,
 )
+from kreproduce.training.checkpoint import Checkpoint
 from kreproduce.training.devices import Devices
 from kreproduce.training.schedule import learning_rate
+from kreproduce.training.state import Progress
 
 # The paper keeps the first (section 2.10); the authors' runs of 50 epochs kept the second.
 LOWEST_LOSS, HIGHEST_ACCURACY = "lowest validation loss", "highest validation accuracy"
+
+# A checkpoint at the end of each epoch, and in longer ones after so many seconds.
+SAVE_SECONDS = 300.0
 
 
 def run(
@@ -45,34 +48,41 @@ def run(
     folder: RunFolder,
     report: Report,
     devices: Devices | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, Any]:
     """Train, test and record one experiment; returns the record.
 
+    Args:
+        experiment: what decides the result.
+        dataset: its images.
+        folder: where to keep the run; claimed by the caller.
+        report: is told how it goes.
+        devices: what to compute on; None is all there are.
+        checkpoint: what to go on from, as `folder.checkpoint` gives it; None begins anew. On a
+            CPU, and wherever the devices are deterministic, the weights in the end are the same.
+
     Raises:
         DivergedError: the loss is no longer a finite number.
-        KeyboardInterrupt: from the terminal; the folder then says how far the run was.
+        OutOfMemoryError: the device's or the host's memory is full.
+        SettingsError: the devices cannot share the batch evenly.
+        StateError: the checkpoint is of other settings, other images or another network.
+        StorageError: the disk does not take what must be written.
+        Interrupted: by a signal; the state is saved.
     """
-    trainer = Trainer(experiment, dataset, folder, report, devices or devices_module.find())
-    folder.start({"code": trainer.code, "conditions": trainer.conditions})
-    try:
-        trainer.train()
-        trainer.test()
-        record = trainer.record()
-        folder.finish(record)
-    except BaseException as error:
-        interrupted = isinstance(error, KeyboardInterrupt)
-        why = None if interrupted else f"{type(error).__name__}: {error}"
-        # What stopped the run may keep its state from being written, too.
-        with contextlib.suppress(StorageError):
-            folder.set_state("interrupted" if interrupted else "failed", len(trainer.history), why)
-        raise
-    finally:
-        folder.close()
-    return record
+    devices = devices or devices_module.find()
+    devices_module.check_batch(experiment.batch_size, devices)
+    witness = {"identity": experiment.identity, "fingerprint": dataset.record["fingerprint"]}
+    if checkpoint is not None:
+        with folder.named():
+            state.check(checkpoint, witness)
+    with Interruptions() as interruptions, _memory(experiment):
+        trainer = Trainer(experiment, dataset, folder, report, devices, interruptions, witness)
+        with interruptions.deferred():
+            return trainer.run(checkpoint)
 
 
 class Trainer:
-    """The state of a run: the model, the history and the best epochs so far."""
+    """A run under way: the model, and how far it is."""
 
     def __init__(
         self,
@@ -81,49 +91,90 @@ class Trainer:
         folder: RunFolder,
         report: Report,
         devices: Devices,
+        interruptions: Interruptions,
+        witness: dict[str, str],
     ):
         self.experiment = experiment
         self.dataset = dataset
         self.folder = folder
         self.report = report
         self.devices = devices
-        self.started, self._clock = now(), time.perf_counter()
-        self.history: list[Epoch] = []
-        self.best: dict[str, int] = {}
+        self.interruptions = interruptions
+        started = time.perf_counter()
+        self.assembly = assemble(experiment, dataset.train.images.shape[1:], devices)
+        self.network, self.model = self.assembly.network, self.assembly.model
+        self.progress = Progress()
         self.tests: dict[str, dict[str, Any]] = {}
-        self.precision = experiment.gpu_precision if devices.gpu else _cpu_precision(experiment)
-        self.network, self.model = self._compiled()
+        self.seconds = {"set_up": time.perf_counter() - started}
+        # Now, because the code may be another when the run ends.
+        self.session: dict[str, Any] = {
+            "started": now(),
+            "code": code_version(),
+            "conditions": conditions.of(experiment, self.assembly, devices),
+        }
+        self._witness = witness
         self._dropouts = dropout_seeds(experiment, self.network)
-        # Now, because both may be others when the run ends.
-        self.code, self.conditions = code_version(), self._conditions()
-        self.seconds = {"set_up": self._lap()}
+        self._steps = len(self._batches(training_views(experiment, dataset.train, 0)))
+
+    def run(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
+        """Train, test and record; returns the record."""
+        self.open(checkpoint)
+        try:
+            with _memory(self.experiment):
+                self.train()
+                self.test()
+            record = self.record()
+            self.folder.finish(record)
+        except (Interrupted, KeyboardInterrupt):
+            self._leave("interrupted")
+            self.report.say(f"interrupted {self._where()}; the same command goes on from there")
+            raise
+        except BaseException as error:
+            self._leave("failed", f"{type(error).__name__}: {error}")
+            raise
+        return record
+
+    def open(self, checkpoint: Checkpoint | None) -> None:
+        """Begin the run, or take it up where a checkpoint has it."""
+        if checkpoint is None:
+            self.folder.begin()
+        else:
+            self._go_on(checkpoint)
+        session = self.session | {"epoch": self.progress.epoch, "step": self.progress.step}
+        self.progress.sessions.append(session)
+        self.folder.write_settings(session | {"data": self.dataset.record})
+        self.folder.check_space(self._captured())
+        self._save()
+        self._write_history()
 
     def train(self) -> None:
-        """All epochs, the weights of the best ones kept on disk."""
-        steps = self._batches(training_views(self.experiment, self.dataset.train, 0))
+        """The epochs that are missing, the weights of the best ones kept on disk."""
         evaluated = self._batches(validation_views(self.experiment, self.dataset.validation, 0))
-        data = self.dataset.record
+        data, session = self.dataset.record, self.session["conditions"]
         self.report.say(
             f"training {self.experiment.run_name} on {data['train']:,} images, validating on "
-            f"{data['validation']:,}; {self.devices.names[0]}, {self.precision}"
+            f"{data['validation']:,}; {conditions.sentence(session)}"
         )
-        with self.report.training(self.experiment, len(steps), len(evaluated), self.devices):
-            for epoch in range(self.experiment.epochs):
-                self._epoch(epoch, epoch * len(steps))
-        self.seconds["training"] = self._lap()
+        with self.report.training(
+            self.experiment, self._steps, len(evaluated), self.devices, self._step()
+        ):
+            while self.progress.epoch < self.experiment.epochs:
+                self.interruptions.check()
+                self._epoch(self.progress.epoch)
 
     def test(self) -> None:
         """Test the weights kept, shown plain and flipped."""
-        for which, epoch in self.best.items():
-            known = [self.tests[other] for other in self.tests if self.best[other] == epoch]
+        started = time.perf_counter()
+        for which, epoch in self.progress.best.items():
+            known = [self.tests[other] for other in self.tests if self._best(other) == epoch]
             self.tests[which] = known[0] if known else self._tested(which)
-        self.seconds["test"] = self._lap()
+        self.seconds["test"] = time.perf_counter() - started
 
     def record(self) -> dict[str, Any]:
         """Everything that is known of the run now that it is complete."""
         trained = count(self.experiment.architecture)
         counted = count(replace(self.experiment.architecture, padding="counted"))
-        seconds = [epoch.seconds for epoch in self.history]
+        seconds = [epoch.seconds for epoch in self.progress.history]
         return {
             "run": self.experiment.run_name,
             "identity": self.experiment.identity,
@@ -133,94 +184,123 @@ class Trainer:
             "parameters": trained.parameters,
             "computations": counted.computations,  # as the paper counts
             "computations_trained": trained.computations,
-            "best_epoch": self.best,
+            "best_epoch": self.progress.best,
             "test": self.tests,
             "seconds": self.seconds
-            | {"first_epoch": seconds[0], "median_epoch": float(np.median(seconds[1:] or seconds))},
-            "conditions": self.conditions,
-            "code": self.code,
-            "started": self.started,
+            | {
+                "training": sum(seconds),
+                "first_epoch": seconds[0],
+                "median_epoch": float(np.median(seconds[1:] or seconds)),
+            },
+            "conditions": self.session["conditions"],
+            "code": self.session["code"],
+            "sessions": self.progress.sessions,
+            "weights": {which: self.folder.digest(which) for which in self.progress.best},
+            "started": self.progress.sessions[0]["started"],
             "finished": now(),
         }
 
-    def _batches(self, views: Views) -> Batches:
-        return Batches(views, self.experiment.batch_size)
+    def _go_on(self, checkpoint: Checkpoint) -> None:
+        with self.folder.named():
+            self.progress = state.restore(self.assembly, checkpoint)
+        for change in conditions.changes(self.progress.sessions[-1], self.session):
+            self.report.warn(f"{change}; the result may differ from that of one go")
+        for which in self.progress.best:
+            self._export(which)
+        self.report.say(f"going on {self._where()}")
 
-    def _compiled(self) -> tuple[keras.Model, keras.Model]:
-        """The network, and the model around it that warps, trains and gives logits."""
-        experiment = self.experiment
-        keras.utils.set_random_seed(experiment.seed)
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.precision)
-        try:
-            with self.devices.scope():
-                network = build(experiment.architecture)
-                model = _with_warp(network, experiment, self.dataset.train)
-                model.compile(
-                    optimizer=keras.optimizers.RMSprop(),  # Keras' defaults, as the authors'
-                    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                    metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-                    # XLA makes these networks ten times slower on a CPU under TensorFlow.
-                    jit_compile="auto" if self._may_compile() else False,
-                )
-                # Variables made in the first step would make TensorFlow trace it twice.
-                model.optimizer.build(model.trainable_variables)
-        finally:
-            keras.config.set_dtype_policy(before)
-        return network, model
-
-    def _may_compile(self) -> bool:
-        return self.devices.gpu or keras.backend.backend() == "jax"
-
-    def _epoch(self, epoch: int, first_step: int) -> None:
-        started = time.perf_counter()
+    def _epoch(self, epoch: int) -> None:
         rate = learning_rate(epoch, self.experiment.cycle)
         self.model.optimizer.learning_rate = rate
-        for generator, seed in self._dropouts:
-            generator.state.assign([seed, first_step])
-        views = training_views(self.experiment, self.dataset.train, epoch)
-        steps = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: self.report.step()  # noqa: ARG005 (Keras names them)
-        )
-        fitted = self.model.fit(
-            self._batches(views), shuffle=False, verbose=0, callbacks=[steps]
-        ).history
-        views = validation_views(self.experiment, self.dataset.validation, epoch)
-        validated = self.model.evaluate(self._batches(views), verbose=0, return_dict=True)
-        row = Epoch(
-            epoch=epoch + 1,
-            loss=fitted["loss"][0],
-            accuracy=fitted["accuracy"][0],
-            val_loss=validated["loss"],
-            val_accuracy=validated["accuracy"],
-            learning_rate=rate,
-            seconds=time.perf_counter() - started,
-        )
-        if not np.isfinite([row.loss, row.val_loss]).all():
-            raise DivergedError(
-                f"the loss of epoch {row.epoch} is not a finite number "
-                f"(training {row.loss}, validation {row.val_loss}); another --set seed=N may not"
+        while self.progress.step < self._steps:
+            self._fit(epoch)
+            self._check_finite("training", self._mean(self.assembly.loss))
+            if self.progress.step < self._steps or self.interruptions.requested:
+                self._save()
+            self.interruptions.check()
+        trained = state.values(state.sums(self.assembly))
+        loss, accuracy = self._mean(self.assembly.loss), self._mean(self.assembly.accuracy)
+        validated = self._validate(epoch)
+        if self.interruptions.requested:
+            state.assign(state.sums(self.assembly), trained)
+            self._save()
+            self.interruptions.check()
+        self._check_finite("validation", validated["loss"])
+        self._end_epoch(
+            Epoch(
+                epoch=epoch + 1,
+                loss=loss,
+                accuracy=accuracy,
+                val_loss=validated["loss"],
+                val_accuracy=validated["accuracy"],
+                learning_rate=rate,
+                seconds=self.progress.seconds,
             )
-        self.history.append(row)
-        self._keep_best(row)
+        )
 
-    def _keep_best(self, row: Epoch) -> None:
+    def _fit(self, epoch: int) -> None:
+        """Train to the end of the epoch, or until it is time to save or to stop."""
+        started = time.perf_counter()
+        for generator, seed in self._dropouts:
+            generator.state.assign([seed, self._step()])
+        views = training_views(self.experiment, self.dataset.train, epoch)
+        self.model.fit(
+            self._batches(views, first=self.progress.step),
+            shuffle=False,
+            verbose=0,
+            callbacks=[_Pauses(self, started + SAVE_SECONDS)],
+        )
+        self.progress.seconds += time.perf_counter() - started
+
+    def _validate(self, epoch: int) -> dict[str, float]:
+        started = time.perf_counter()
+        views = validation_views(self.experiment, self.dataset.validation, epoch)
+        validated: dict[str, float] = self.model.evaluate(
+            self._batches(views), verbose=0, return_dict=True, callbacks=[self._stopping()]
+        )
+        self.progress.seconds += time.perf_counter() - started
+        return validated
+
+    def _end_epoch(self, row: Epoch) -> None:
         """Keep the weights if this epoch is the best, by either rule; the first of equals."""
-        earlier = self.history[:-1]
+        history, progress = self.progress.history, self.progress
         better = {
-            LOWEST_LOSS: all(row.val_loss < other.val_loss for other in earlier),
-            HIGHEST_ACCURACY: all(row.val_accuracy > other.val_accuracy for other in earlier),
+            LOWEST_LOSS: all(row.val_loss < other.val_loss for other in history),
+            HIGHEST_ACCURACY: all(row.val_accuracy > other.val_accuracy for other in history),
         }
-        for which in (which for which, is_better in better.items() if is_better):
-            self.folder.keep_weights(which, self.network.save_weights)
-            self.best[which] = row.epoch
-        self.folder.write_history(self.history)
-        self.folder.set_state("running", row.epoch)
-        self.report.epoch(row, [which for which, is_better in better.items() if is_better])
+        best = [which for which, is_better in better.items() if is_better]
+        progress.history = [*history, row]
+        progress.epoch, progress.step, progress.seconds = row.epoch, 0, 0.0
+        if best:
+            progress.best = progress.best | dict.fromkeys(best, row.epoch)
+            progress.kept[row.epoch] = state.values(self.network.weights)
+            progress.kept = {epoch: progress.kept[epoch] for epoch in progress.best.values()}
+        self._save()
+        for which in best:
+            self._export(which)
+        self._write_history()
+        self.report.epoch(row, best)
+
+    def _save(self) -> None:
+        self.folder.save(self._captured())
+        self.folder.set_state("running", self.progress.epoch, self.progress.step)
+
+    def _captured(self) -> Checkpoint:
+        return state.captured(self.assembly, self.progress, self._witness)
+
+    def _export(self, which: str) -> None:
+        """Write the best weights as Keras has them, for whoever wants to use them."""
+        present = state.values(self.network.weights)
+        state.assign(self.network.weights, self.progress.kept[self._best(which)])
+        self.folder.keep_weights(which, self.network.save_weights)
+        state.assign(self.network.weights, present)
+
+    def _write_history(self) -> None:
+        self.folder.write_history(self.progress.history)
 
     def _tested(self, which: str) -> dict[str, Any]:
-        self.network.load_weights(self.folder.weights(which))
-        self.report.say(f"testing the weights of the {which} (epoch {self.best[which]})")
+        state.assign(self.network.weights, self.progress.kept[self._best(which)])
+        self.report.say(f"testing the weights of the {which} (epoch {self._best(which)})")
         logits = {}
         for shown in SHOWN:
             views = plain_views(
@@ -229,48 +309,89 @@ class Trainer:
                 horizontal=shown == "horizontal",
                 vertical=shown == "vertical",
             )
-            logits[shown] = self.model.predict(self._batches(views), verbose=0)
+            logits[shown] = self.model.predict(
+                self._batches(views), verbose=0, callbacks=[self._stopping()]
+            )
+            self.interruptions.check()
         return evaluate(logits, self.dataset.test.labels, self.dataset.class_names)
 
-    def _conditions(self) -> dict[str, Any]:
-        """What may change a result a little, and what it was."""
-        packages = ("keras", keras.backend.backend(), "numpy", "tensorflow-datasets")
-        return {
-            "devices": list(self.devices.names),
-            "gpu": self.devices.gpu,
-            "replicas": self.devices.replicas,
-            "backend": keras.backend.backend(),
-            "precision": self.precision,
-            "tensor_float_32": self.devices.tensor_float_32,
-            "jit_compile": bool(self.model.jit_compile),
-            "hflip": self.experiment.hflip,
-            "versions": {"kreproduce": __version__, "python": platform.python_version()}
-            | {package: _version(package) for package in packages},
-            "platform": platform.platform(),
-        }
+    def _leave(self, how: Any, why: str | None = None) -> None:
+        # What stopped the run may keep its state from being written, too.
+        with contextlib.suppress(StorageError):
+            self.folder.set_state(how, self.progress.epoch, self.progress.step, why)
 
-    def _lap(self) -> float:
-        """Seconds since the last lap."""
-        last, self._clock = self._clock, time.perf_counter()
-        return self._clock - last
+    def _check_finite(self, which: str, loss: float) -> None:
+        if not np.isfinite(loss):
+            raise DivergedError(
+                f"the {which} loss of epoch {self.progress.epoch + 1} is not a finite number "
+                f"({loss}); another --seed may not diverge, and --precision float32 is safer"
+            )
+
+    def _batches(self, views: Views, first: int = 0) -> Batches:
+        return Batches(views, self.experiment.batch_size, first)
+
+    def _best(self, which: str) -> int:
+        return self.progress.best[which]
+
+    def _step(self) -> int:
+        """Training steps since the beginning."""
+        return self.progress.epoch * self._steps + self.progress.step
+
+    def _where(self) -> str:
+        epoch, step, epochs = self.progress.epoch, self.progress.step, self.experiment.epochs
+        if epoch == epochs:
+            return f"behind epoch {epochs}, before the test"
+        return f"in epoch {epoch + 1} of {epochs}, behind step {step} of {self._steps}"
+
+    def _stopping(self) -> keras.callbacks.Callback:
+        """Breaks off a validation or a test that nobody will wait for."""
+
+        def look(batch: int, logs: Any) -> None:  # noqa: ARG001 (Keras names them)
+            if self.interruptions.requested:
+                self.model.stop_evaluating = self.model.stop_predicting = True
+
+        return keras.callbacks.LambdaCallback(on_test_batch_end=look, on_predict_batch_end=look)
+
+    @staticmethod
+    def _mean(metric: keras.metrics.Metric) -> float:
+        return float(metric.result())
 
 
-def _with_warp(network: keras.Model, experiment: Experiment, images: Subset) -> keras.Model:
-    """From source images and warps, see `Views`, to the network's logits."""
-    source = keras.Input(images.images.shape[1:], dtype="uint8", name="source")
-    warp = keras.Input((2, 3), dtype="float32", name="warp")
-    enlarged = Enlarge(experiment.input_size, experiment.resize, name="enlarge")(source)
-    shown = Warp(name="show")([enlarged, warp])
-    logits = keras.Model(network.input, network.get_layer("classifier_logits").output)
-    return keras.Model([source, warp], logits(shown))
+class _Pauses(keras.callbacks.Callback):
+    """Counts the steps, and ends a `fit` when it is time to save or to stop."""
+
+    def __init__(self, trainer: Trainer, deadline: float):
+        super().__init__()
+        self._trainer = trainer
+        self._deadline = deadline
+        self._first = trainer.progress.step
+        self._sums = state.values(state.sums(trainer.assembly))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        if self._first:  # Keras has just set them to zero
+            state.assign(state.sums(self._trainer.assembly), self._sums)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        trainer = self._trainer
+        trainer.progress.step = self._first + batch + 1
+        trainer.report.step()
+        if trainer.interruptions.requested or time.perf_counter() > self._deadline:
+            self.model.stop_training = True
 
 
-def _cpu_precision(experiment: Experiment) -> str:
-    return "float32" if experiment.precision == "auto" else experiment.precision
-
-
-def _version(package: str) -> str | None:
+@contextlib.contextmanager
+def _memory(experiment: Experiment) -> Any:
+    """Turn what a backend raises when the memory is full into one sentence."""
     try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+        yield
+    except KreproduceError:
+        raise
+    except Exception as error:
+        if not devices_module.is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"a batch of {experiment.batch_size} images of {experiment.input_size}x"
+            f"{experiment.input_size} does not fit into the memory; what was saved stays as it "
+            "is: use a device with more, or more devices, or a smaller --set batch_size=N, "
+            "which is another experiment"
+        ) from error

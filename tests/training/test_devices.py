@@ -1,28 +1,91 @@
-"""What a run computes on, with TensorFlow's answers given."""
+"""Which devices a run takes."""
+
+import subprocess
+import sys
 
 import pytest
+import tensorflow as tf
 
+from kreproduce.errors import SettingsError
 from kreproduce.training import devices
+from kreproduce.training.devices import Devices
 
-tf = pytest.importorskip("tensorflow")
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Makes TensorFlow see so many GPUs; gives what was made visible."""
+    visible = []
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda found, kind: visible.extend(found))
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda gpu: {"device_name": f"An {gpu}"}
+    )
+
+    def see(number):
+        monkeypatch.setattr(
+            tf.config, "list_physical_devices", lambda kind: [f"{kind}-{i}" for i in range(number)]
+        )
+        return visible
+
+    return see
 
 
 @pytest.mark.parametrize(
-    ("count", "mirrored", "replicas"), [(1, (), 1), (2, ("GPU:0", "GPU:1"), 2)]
+    ("choice", "taken"),
+    [("all", [0, 1, 2]), ("2", [0, 1]), ("1", [0]), ("1,2", [1, 2]), ("2,", [2])],
 )
-def test_the_batch_is_shared_among_several_gpus(monkeypatch, count, mirrored, replicas):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(range(count)))
-    monkeypatch.setattr(
-        tf.config.experimental, "get_device_details", lambda gpu: {"device_name": f"H200 {gpu}"}
-    )
-    found = devices.find()
+def test_the_batch_is_shared_among_the_gpus_that_were_chosen(gpus, choice, taken):
+    visible = gpus(3)
+    found = devices.find(choice)
+    assert visible == [f"GPU-{i}" for i in taken]
     assert found.gpu
-    assert found.names == tuple(f"H200 {i}" for i in range(count))
-    assert (found.mirrored, found.replicas) == (mirrored, replicas)
+    assert found.names == tuple(f"An GPU-{i}" for i in taken)
+    assert found.replicas == len(taken)
+    expected = tuple(f"GPU:{i}" for i in range(len(taken))) if len(taken) > 1 else ()
+    assert found.mirrored == expected  # TensorFlow numbers those that are visible
+    assert found.deterministic is False  # fast, unless asked for
+    assert found.tensor_float_32 is True
 
 
-def test_without_a_gpu_it_is_the_cpu(monkeypatch):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+@pytest.mark.parametrize("choice", ["4", "0", "3,", "0,0", "", ",", "-1", "one", "1;2", "9" * 99])
+def test_devices_that_are_not_there_are_refused(gpus, choice):
+    gpus(3)
+    with pytest.raises(SettingsError, match="--devices"):
+        devices.find(choice)
+
+
+def test_without_a_gpu_it_is_the_cpu_and_deterministic():
     found = devices.find()
-    assert (found.gpu, found.mirrored, found.replicas) == (False, (), 1)
+    assert (found.gpu, found.replicas, found.deterministic) == (False, 1, True)
     assert found.names[0].endswith("cores")
+    assert devices.find(deterministic=False).deterministic is False
+    with pytest.raises(SettingsError, match="this machine has 1 device to train on \\(CPU\\)"):
+        devices.find("2")
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "replicas", "nearest"), [(64, 3, 63), (1, 2, 2), (65, 2, 64), (5, 4, 4)]
+)
+def test_a_batch_that_cannot_be_shared_is_refused(batch_size, replicas, nearest):
+    several = Devices(True, ("A",) * replicas, tuple(f"GPU:{i}" for i in range(replicas)))
+    with pytest.raises(SettingsError, match=f"nearest that can is --set batch_size={nearest},"):
+        devices.check_batch(batch_size, several)
+    devices.check_batch(replicas * 7, several)
+
+
+def test_out_of_memory_is_known_by_what_the_backends_raise():
+    assert devices.is_out_of_memory(MemoryError())
+    assert devices.is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "full"))
+    assert devices.is_out_of_memory(ValueError("RESOURCE_EXHAUSTED: Out of memory allocating"))
+    assert not devices.is_out_of_memory(ValueError("memory"))
+
+
+def test_a_cpu_is_deterministic_unless_speed_is_asked_for():
+    """In a process of its own: what is asked for cannot be taken back."""
+    script = (
+        "from kreproduce.training import devices; "
+        "from tensorflow.python.framework.config import is_op_determinism_enabled as enabled; "
+        "devices.find(deterministic=False); "
+        "assert not enabled(); devices.find(); "
+        "assert enabled()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

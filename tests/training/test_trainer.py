@@ -173,12 +173,18 @@ def test_ctrl_c_leaves_a_clear_state_and_the_command_runs_again(tmp_path, images
     process.send_signal(signal.SIGINT)
     output, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; the same command starts it anew" in output
+    assert "; the same command goes on from there" in output
     assert "Traceback" not in message
     status = json.loads((only_run(tmp_path) / "status.json").read_text())
     assert (status["state"], status["epochs"]) == ("interrupted", 500)
     assert status["epoch"] >= 1
     assert not (only_run(tmp_path) / "record.json").exists()
+    again = start(*arguments, "--epochs", 500)
+    wait_for(lambda: "epoch  " in again.stdout.readline())
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(timeout=60) == 143
+    later = json.loads((only_run(tmp_path) / "status.json").read_text())
+    assert (later["epoch"], later["step"]) > (status["epoch"], status["step"])
 
 
 @pytest.mark.slow
@@ -211,7 +217,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, images, monkeypatch):
 
     monkeypatch.setattr(trainer, "learning_rate", lambda epoch, cycle: float("inf"))
     arguments = ["colours", "--data-dir", images, "--results", tmp_path, "--epochs", 2]
-    with pytest.raises(DivergedError, match="the loss of epoch 1 is not a finite number"):
+    with pytest.raises(DivergedError, match="the training loss of epoch 1 is not a finite"):
         run(*arguments, *SMALL)
     status = json.loads((only_run(tmp_path) / "status.json").read_text())
     assert (status["state"], status["epoch"]) == ("failed", 0)
@@ -242,37 +248,30 @@ def test_every_kind_of_model_trains(tmp_path, images, settings):
     assert record["conditions"]["precision"] == expected
 
 
-def scripted(monkeypatch, tmp_path, images, validations):
+def scripted(tmp_path, images, validations):
     """A trainer whose epochs end with the given (loss, accuracy) and weights of their number."""
-    from kreproduce.data import dataset, sources
-    from kreproduce.experiment import resolve
-    from kreproduce.report import Report
-    from kreproduce.runs import Epoch, RunFolder
-    from kreproduce.training import devices, trainer
+    from kreproduce.runs import Epoch
 
-    monkeypatch.setattr(Report, "epoch", lambda *_: None)
-    e = resolve({"dataset": "colours", "classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2})
-    folder = RunFolder(tmp_path, e)
-    data = dataset.load(e, sources.locate("colours", images))
-    t = trainer.Trainer(e, data, folder, Report(), devices.find())
-    folder.start({})
+    t = trainer_of(tmp_path, images, epochs=len(validations))
+    t.folder.claim()
+    t.open(None)
     last = t.network.get_layer("classifier_logits").bias
-    for number, (loss, accuracy) in enumerate(validations, start=1):
-        last.assign([number] * 3)
-        row = Epoch(number, 1.0, 0.5, loss, accuracy, 0.001, 1.0)
-        t.history.append(row)
-        t._keep_best(row)
-    folder.close()
+    with t.report.training(t.experiment, 5, 1, t.devices):
+        for number, (loss, accuracy) in enumerate(validations, start=1):
+            last.assign([number] * 3)
+            t._end_epoch(Epoch(number, 1.0, 0.5, loss, accuracy, 0.001, 1.0))
+            assert keras.ops.convert_to_numpy(last).tolist() == [number] * 3
+    t.folder.close()
     kept = {}
-    for which in t.best:
-        t.network.load_weights(folder.weights(which))
+    for which in t.progress.best:
+        t.network.load_weights(t.folder.weights(which))
         kept[which] = int(keras.ops.convert_to_numpy(last)[0])
-    return t.best, kept
+    return t.progress.best, kept
 
 
-def test_the_weights_kept_are_those_of_the_first_best_epoch(monkeypatch, tmp_path, images):
+def test_the_weights_kept_are_those_of_the_first_best_epoch(tmp_path, images):
     validations = [(2.0, 0.3), (1.0, 0.6), (1.0, 0.8), (1.5, 0.8), (3.0, 0.1)]
-    best, kept = scripted(monkeypatch, tmp_path, images, validations)
+    best, kept = scripted(tmp_path, images, validations)
     assert best == {"lowest validation loss": 2, "highest validation accuracy": 3}
     assert kept == best
 
@@ -281,6 +280,7 @@ def trainer_of(tmp_path, images, gpu=False, **settings):
     """A trainer that has done nothing yet."""
     from kreproduce.data import dataset, sources
     from kreproduce.experiment import resolve
+    from kreproduce.interruption import Interruptions
     from kreproduce.report import Report
     from kreproduce.runs import RunFolder
     from kreproduce.training.devices import Devices
@@ -289,14 +289,15 @@ def trainer_of(tmp_path, images, gpu=False, **settings):
     small = {"classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2, "batch_size": 8}
     e = resolve({"dataset": "colours"}, small, settings)
     data = dataset.load(e, sources.locate("colours", images))
-    return Trainer(e, data, RunFolder(tmp_path, e), Report(), Devices(gpu, ("it",)))
+    folder, devices = RunFolder(tmp_path, e), Devices(gpu, ("it",))
+    return Trainer(e, data, folder, Report(), devices, Interruptions(), {})
 
 
 class Spy:
     """Stands for the compiled model: keeps what each call gets, trains one number."""
 
     def __init__(self, trainer, losses):
-        self.optimizer = SimpleNamespace(learning_rate=None)
+        self.optimizer = SimpleNamespace(learning_rate=None, variables=[])
         self.trainer, self.losses = trainer, losses
         self.fitted, self.validated, self.predicted = [], [], []
         self.number = trainer.network.get_layer("classifier_logits").bias
@@ -307,7 +308,9 @@ class Spy:
         seeds = [convert(generator.state).tolist() for generator, _ in self.trainer._dropouts]
         self.fitted.append((self.optimizer.learning_rate, seeds, batches.views))
         self.number.assign([len(self.fitted)] * 3)
-        return SimpleNamespace(history={"loss": [1.0], "accuracy": [0.5]})
+        self.trainer.assembly.loss.reset_state()
+        self.trainer.assembly.loss.update_state(1.0)
+        self.trainer.progress.step += len(batches)
 
     def evaluate(self, batches, **_):
         self.validated.append(batches.views)
@@ -325,7 +328,8 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
     from kreproduce.training.schedule import learning_rate
 
     t = trainer_of(tmp_path, images, epochs=4, cycle=3, validation="augmented")
-    t.folder.start({})
+    t.folder.claim()
+    t.open(None)
     spy = t.model = Spy(t, [(3.0, 0.2), (2.0, 0.5), (2.5, 0.9), (4.0, 0.1)])
     t.train()
     t.test()
@@ -337,12 +341,12 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
         np.testing.assert_array_equal(one.matrices, other.matrices)
 
     for epoch, (rate, seeds, views) in enumerate(spy.fitted):
-        assert rate == learning_rate(epoch, 3) == t.history[epoch].learning_rate
+        assert rate == learning_rate(epoch, 3) == t.progress.history[epoch].learning_rate
         assert seeds == [[seed, epoch * 5] for _, seed in t._dropouts]  # 36 images: 5 steps
         same(views, training_views(t.experiment, t.dataset.train, epoch))
     for epoch, views in enumerate(spy.validated):
         same(views, validation_views(t.experiment, t.dataset.validation, epoch))
-    assert t.best == {"lowest validation loss": 2, "highest validation accuracy": 3}
+    assert t.progress.best == {"lowest validation loss": 2, "highest validation accuracy": 3}
     assert [number for number, _ in spy.predicted] == [2, 2, 2, 3, 3, 3]  # whose weights
     flips = [{}, {"horizontal": True}, {"vertical": True}] * 2
     for (_, views), flip in zip(spy.predicted, flips, strict=True):
@@ -386,7 +390,7 @@ def test_the_network_computes_in_the_precision_recorded(
 
     monkeypatch.setattr(Experiment, "gpu_precision", "mixed_float16")
     t = trainer_of(tmp_path, images, gpu, **settings)
-    assert t.conditions["precision"] == precision
+    assert t.session["conditions"]["precision"] == precision
     assert t.network.get_layer("stem_conv").dtype_policy.name == precision
     assert keras.config.dtype_policy().name == "float32"  # as it was before
 
@@ -436,6 +440,7 @@ experiment = resolve({{"dataset": "colours", "classes": 3, "ch": 16, "input_size
 data = dataset.load(experiment, sources.locate("colours", Path({str(images)!r})))
 devices = Devices(gpu=False, names=("CPU", "CPU"), mirrored=("CPU:0", "CPU:1"))
 folder = RunFolder(Path({str(tmp_path)!r}), experiment)
+folder.claim()
 shapes = set()
 from kreproduce.data.layers import Warp
 plain = Warp.call

@@ -1,0 +1,142 @@
+"""The state of training as arrays and facts: taken from the model, and put back into it."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from kreproduce.errors import StateError
+from kreproduce.runs import Epoch
+from kreproduce.training.assembly import Assembly
+from kreproduce.training.checkpoint import Arrays, Checkpoint
+
+_VERSION = 1
+
+
+@dataclass
+class Progress:
+    """How far training is, and what came of it so far.
+
+    Attributes:
+        epoch: how many epochs are complete, their validation included.
+        step: how many training steps of the next epoch are; all of them if only its validation
+            is missing.
+        seconds: spent on that next epoch.
+        history: of the complete epochs.
+        best: by rule, the best epoch so far, counted from 1.
+        kept: by epoch, the network's weights of the best ones.
+        sessions: when, from where and under which conditions training was taken up.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[Epoch] = field(default_factory=list)
+    best: dict[str, int] = field(default_factory=dict)
+    kept: dict[int, Arrays] = field(default_factory=dict)
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+
+
+def captured(assembly: Assembly, progress: Progress, witness: dict[str, str]) -> Checkpoint:
+    """All that training needs to go on from here.
+
+    Args:
+        assembly: the model.
+        progress: how far it is.
+        witness: what must be the same when it goes on; see `check`.
+    """
+    arrays = {
+        f"{group}/{name}": value
+        for group, variables in _groups(assembly).items()
+        for name, value in values(variables).items()
+    }
+    for epoch, kept in progress.kept.items():
+        arrays |= {f"best/{epoch}/{name}": value for name, value in kept.items()}
+    facts = {
+        "version": _VERSION,
+        "witness": witness,
+        "seconds": progress.seconds,
+        "history": [asdict(row) for row in progress.history],
+        "best": progress.best,
+        "sessions": progress.sessions,
+    }
+    return Checkpoint(progress.epoch, progress.step, facts, arrays)
+
+
+def check(checkpoint: Checkpoint, witness: dict[str, str]) -> None:
+    """Refuse to go on from a checkpoint that is not of this run.
+
+    Raises:
+        StateError: it is of another version, other settings or other images.
+    """
+    facts = checkpoint.facts
+    if facts.get("version") != _VERSION:
+        raise StateError("its checkpoint is of another version of kreproduce; --force starts anew")
+    for what, value in witness.items():
+        if facts["witness"].get(what) != value:
+            raise StateError(
+                f"its checkpoint has another {what} ({facts['witness'].get(what)}, and now "
+                f"{value}); give back what it had, or start anew with --force"
+            )
+
+
+def restore(assembly: Assembly, checkpoint: Checkpoint) -> Progress:
+    """Put a checkpoint into the model; returns how far it is.
+
+    Raises:
+        StateError: it is of another network, or another version of Keras named its variables.
+    """
+    facts, arrays = checkpoint.facts, checkpoint.arrays
+    for group, variables in _groups(assembly).items():
+        assign(variables, _part(arrays, group))
+    return Progress(
+        epoch=checkpoint.epoch,
+        step=checkpoint.step,
+        seconds=facts["seconds"],
+        history=[Epoch(**row) for row in facts["history"]],
+        best=facts["best"],
+        kept={epoch: _part(arrays, f"best/{epoch}") for epoch in set(facts["best"].values())},
+        sessions=facts["sessions"],
+    )
+
+
+def values(variables: list[keras.Variable]) -> Arrays:
+    """The values of variables by their paths, copied to the host."""
+    return {v.path: np.array(keras.ops.convert_to_numpy(v.value)) for v in variables}
+
+
+def assign(variables: list[keras.Variable], arrays: Arrays) -> None:
+    """Give variables the values that `values` took.
+
+    Raises:
+        StateError: the arrays are not of these variables.
+    """
+    theirs = {name: array.shape for name, array in arrays.items()}
+    ours = {variable.path: tuple(variable.shape) for variable in variables}
+    if ours != theirs:
+        other = next(iter({*ours.items()} ^ {*theirs.items()}))[0]
+        raise StateError(
+            f"its checkpoint is of another network or another version of Keras ({other} differs); "
+            "go on with the version that wrote it, or start anew with --force"
+        )
+    for variable in variables:
+        variable.assign(arrays[variable.path])
+
+
+def sums(assembly: Assembly) -> list[keras.Variable]:
+    """What the loss and the accuracy of an epoch are computed from."""
+    return [*assembly.loss.variables, *assembly.accuracy.variables]
+
+
+def _groups(assembly: Assembly) -> dict[str, list[keras.Variable]]:
+    return {
+        "weights": assembly.network.weights,
+        "optimizer": assembly.model.optimizer.variables,
+        "sums": sums(assembly),
+    }
+
+
+def _part(arrays: Arrays, group: str) -> Arrays:
+    start = f"{group}/"
+    return {name.removeprefix(start): v for name, v in arrays.items() if name.startswith(start)}
