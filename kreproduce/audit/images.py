@@ -17,7 +17,7 @@ def divided(dataset: str) -> dict[str, list[int]]:
     counts = [images.classes * count for count in images.parts.values()]
     names = [str(label) for label in range(images.classes)]
     parts = np.repeat(list(images.parts), counts)
-    result = split(labels, [""] * len(labels), parts, "tfds", names)
+    result = split(labels, [""] * len(labels), parts, sequence=True, class_names=names)
     return {
         part: np.bincount(labels[getattr(result, part)], minlength=images.classes).tolist()
         for part in ("train", "validation", "test")

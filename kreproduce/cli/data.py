@@ -1,27 +1,205 @@
-"""`kreproduce data`: get the images."""
+"""`kreproduce data`: get the images of a dataset, check them, look at them."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Get the images of a dataset.", no_args_is_help=True)
+from kreproduce import backend, quiet
+from kreproduce.errors import DataError, SettingsError, StorageError
+from kreproduce.interruption import Interruptions
+
+if TYPE_CHECKING:
+    from kreproduce.data.check import Findings
+    from kreproduce.data.sources import Location
+
+app = typer.Typer(help="Get, check and look at the images of a dataset.", no_args_is_help=True)
+
+Dataset = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="cifar10, malaria, colorectal_histology or digits; with --data-dir any name.",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(readable=False, help="A folder of images, or what holds a cache or TFDS' data."),
+]
 
 
 @app.callback()
 def _data() -> None:
-    """Get the images of a dataset."""
+    """Get, check and look at the images of a dataset."""
 
 
 @app.command("prepare")
 def prepare(
-    dataset: Annotated[str, typer.Argument(help="cifar10, malaria or colorectal_histology.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help="cifar10, malaria or colorectal_histology; with --folder any name.",
+        ),
+    ],
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            readable=False, metavar="FILE", help="Its published archive, fetched by hand."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            readable=False,
+            metavar="FOLDER",
+            help="A folder of images instead, which are not the original ones; needs --data-dir.",
+        ),
+    ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where to keep it; default: TFDS' own folder.")
+        Path | None,
+        typer.Option(
+            readable=False, help="Where to keep it; default: where TFDS keeps its datasets."
+        ),
     ] = None,
 ) -> None:
-    """Download a dataset and prepare it, through TensorFlow Datasets."""
+    """Put a dataset into one file that needs neither a network nor TensorFlow.
+
+    It is downloaded through TensorFlow Datasets, unless it is there already.
+    """
     from kreproduce.data import prepare as preparation
 
-    path = preparation.prepare(dataset, data_dir)
-    print(f"{dataset} is prepared in {path}")
+    if archive and folder:
+        raise SettingsError("--archive and --folder are two origins; give one of them")
+    if folder and data_dir is None:
+        raise SettingsError("--folder needs --data-dir, where to keep what is made of it")
+    with Interruptions():
+        if archive:
+            path = preparation.prepare_archive(dataset, archive, data_dir)
+        elif folder and data_dir:
+            path = preparation.prepare_folder(dataset, folder, data_dir)
+        else:
+            path = preparation.prepare(dataset, data_dir)
+    print(f"{dataset} is prepared in {path} ({path.stat().st_size / 1e6:,.0f} MB)")
+
+
+@app.command("check")
+def check(dataset: Dataset, data_dir: DataDir = None) -> None:
+    """Decode every image: sizes, classes, fingerprint, and what is damaged or missing."""
+    from kreproduce.data import check as checking
+
+    location = _location(dataset, data_dir)
+    with Interruptions():
+        findings = checking.check(dataset, location)
+    _print(findings, location)
+    if findings.faults:
+        print("\n".join(f"wrong: {_plain(fault)}" for fault in findings.faults))
+        count = len(findings.faults)
+        raise DataError(
+            f"{'one thing is' if count == 1 else f'{count:,} things are'} wrong with the images "
+            f"of '{dataset}', named above: mend them, or get the dataset anew"
+        )
+
+
+@app.command("show")
+def show(
+    dataset: Dataset,
+    data_dir: DataDir = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            writable=False, metavar="FILE.png", help="Default: DATASET.png; written over."
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many images.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of the run.")] = 1,
+    epoch: Annotated[int, typer.Option(min=1, help="Of the run.")] = 1,
+) -> None:
+    """Write a sheet of training images as PNG: originals above, as the network sees them below.
+
+    They are the first that a run with that seed is shown in that epoch.
+    """
+    from kreproduce import files
+    from kreproduce.data import sources
+    from kreproduce.experiment import resolve
+
+    path = output or Path(f"{dataset}.png")
+    location = _location(dataset, data_dir)
+    _check_output(path)
+    source = sources.open_source(location, dataset)
+    classes = len(source.class_names)
+    experiment = resolve({"dataset": dataset, "ch": 16, "classes": classes, "seed": seed})
+    with Interruptions():
+        backend.check()
+        with quiet.standard_error():
+            from kreproduce.data.sheet import contact_sheet
+
+        sheet = contact_sheet(experiment, source, count, epoch - 1)
+    try:
+        files.write(path, sheet)
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+    print(f"wrote {path}")
+
+
+def _location(dataset: str, data_dir: Path | None) -> "Location":
+    from kreproduce.data import sources
+    from kreproduce.experiment import dataset_of
+
+    return sources.locate(dataset_of({"dataset": dataset}), data_dir)
+
+
+def _print(findings: "Findings", location: "Location") -> None:
+    """What was found: a table of the classes, and the rest by line."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    source, counts = findings.source, findings.counts
+    table = Table("class", box=None, pad_edge=False)
+    for name in ("train", "validation", "test", "together"):
+        table.add_column(name, justify="right")
+    for name, row in zip(
+        (*source.class_names, "all"), [*counts.tolist(), counts.sum(axis=0).tolist()], strict=True
+    ):
+        table.add_row(escape(_plain(name)), *(f"{number:,}" for number in (*row, sum(row))))
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, 140)  # in a pipe it must not be cut
+    console.print(table)
+    sizes = [f"{height}x{width}" for height, width in findings.sizes]
+    print(
+        f"read         {source.kind}{', through a cache' if source.cached else ''}"
+        f"{f': {location.path}' if location.path else ''}\n"
+        f"split        {findings.split.rule}\n"
+        f"pixels       {_range(sizes)}\n"
+        f"original     {'yes' if findings.foreign is None else f'no: {findings.foreign}'}\n"
+        f"fingerprint  {findings.fingerprint or 'none, for images are damaged'}"
+    )
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey: the names of files may be anything."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _range(sizes: list[str]) -> str:
+    if len(sizes) > 1:
+        return f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}"
+    return sizes[0] if sizes else "none"
+
+
+def _check_output(path: Path) -> None:
+    """Refuse, before anything slow, what cannot become a PNG."""
+    if path.suffix.lower() != ".png":
+        raise SettingsError(f"--output {path}: the sheet is a PNG; name it {path.stem}.png")
+    if path.is_dir():
+        raise _unwritable(path, "it is a folder")
+    if not path.parent.is_dir():
+        raise _unwritable(path, f"there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, "its folder is not yours to write in")
+
+
+def _unwritable(path: Path, why: str) -> StorageError:
+    return StorageError(f"{path} cannot be written ({why}): choose another --output")

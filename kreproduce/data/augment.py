@@ -49,11 +49,6 @@ def draw(rng: np.random.Generator, n: int, size: int, ranges: Ranges) -> Matrice
     return compose(size, **draw_parameters(rng, n, size, ranges))
 
 
-def identity(n: int) -> Matrices:
-    """`n` matrices that change nothing, (n, 2, 3)."""
-    return np.tile(np.eye(2, 3, dtype=np.float32), (n, 1, 1))
-
-
 def flips(n: int, size: int, horizontal: bool, vertical: bool) -> Matrices:
     """`n` times the same exact flip of images of size × size, (n, 2, 3)."""
     flip = _flip(size, np.full(n, horizontal), np.full(n, vertical))

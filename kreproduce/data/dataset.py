@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kreproduce import paper
 from kreproduce.data import resize, sources, splits
-from kreproduce.data.images import fingerprint
+from kreproduce.data.images import Image, fingerprint
 from kreproduce.errors import DataError
 from kreproduce.experiment import Experiment
 
@@ -40,20 +40,19 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
             name of a dataset of the paper.
         SettingsError: the limit takes fewer images than there are classes.
     """
-    source = sources.open_source(location, experiment.dataset)
+    return of_source(experiment, sources.open_source(location, experiment.dataset))
+
+
+def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
+    """The images of `source` as `load` reads them, with its errors."""
     foreign = sources.foreign_reason(source, experiment.dataset)
     _check(experiment, source, foreign)
-    split = splits.split(source.labels, source.names, source.parts, source.kind, source.class_names)
+    split = divide(source)
     if experiment.limit is not None:
         split = splits.limit(split, source.labels, experiment.limit)
     indices = [split.train, split.validation, split.test]
     labels = source.labels[np.concatenate(indices)]
-    size, rule = experiment.input_size, experiment.resize
-    images = resize.to_uniform(
-        source.read(np.concatenate(indices), lambda image: resize.shrunk(image, size, rule)),
-        size,
-        rule,
-    )
+    images = read(source, np.concatenate(indices), experiment.input_size, experiment.resize)
     ends = np.cumsum([len(part) for part in indices])[:-1]
     train, validation, test = (
         Subset(*part) for part in zip(np.split(images, ends), np.split(labels, ends), strict=True)
@@ -61,6 +60,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
     record = {
         "name": experiment.data_name,
         "source": source.kind,
+        "cached": source.cached,
         "original": foreign is None,
         "foreign_because": foreign,
         "split": split.rule,
@@ -72,6 +72,27 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
         "fingerprint": fingerprint(images, labels),
     }
     return Dataset(source.class_names, train, validation, test, record)
+
+
+def divide(source: sources.Source) -> splits.Split:
+    """Which images of `source` train, validate and test.
+
+    Raises:
+        DataError: a class has none to train or to test with.
+    """
+    return splits.split(
+        source.labels, source.names, source.parts, source.sequence, source.class_names
+    )
+
+
+def read(source: sources.Source, indices: splits.Indices, size: int, rule: resize.Rule) -> Image:
+    """The images of `indices` as a network of `size` × `size` gets them, see `to_uniform`.
+
+    Raises:
+        DataError: one of them is damaged.
+    """
+    images = source.read(indices, lambda image: resize.shrunk(image, size, rule))
+    return resize.to_uniform(images, len(indices), size, rule)
 
 
 def _check(experiment: Experiment, source: sources.Source, foreign: str | None) -> None:

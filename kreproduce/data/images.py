@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ class Source:
 
     Attributes:
         name: The dataset's name.
-        kind: 'builtin', 'tfds' or 'folder'.
+        kind: 'builtin', 'tfds', 'archive' or 'folder'; through a cache, what that was made from.
         class_names: The classes in the order of their labels.
         labels: int32 (n,).
         names: n file names or ids, all '' where the set has none.
@@ -34,6 +34,9 @@ class Source:
         decode: One image by its index; raises DataError where it is damaged.
         listing: A digest of the names, the labels and the sizes in bytes: what can be told of
             the images without decoding them.
+        sequence: Whether the images were published as one sequence that runs across the
+            classes, as CIFAR-10's were, and not in a folder a class.
+        cached: Whether they are read from a cache of this package's.
     """
 
     name: str
@@ -44,15 +47,17 @@ class Source:
     parts: NDArray[np.str_]
     decode: Callable[[int], Image]
     listing: str
+    sequence: bool = False
+    cached: bool = False
 
     def read(
         self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
-    ) -> list[Image]:
+    ) -> Iterator[Image]:
         """The images of `indices`, each uint8 (h, w, 3), in their order.
 
         Args:
             indices: Which images.
-            then: Done to each image as soon as it is decoded.
+            then: Done to each image as soon as it is decoded, by several at a time.
 
         Raises:
             DataError: One of them is damaged; the message names it.
@@ -61,7 +66,8 @@ class Source:
         blocks = [wanted[i : i + _BLOCK] for i in range(0, len(wanted), _BLOCK)]
         with ThreadPoolExecutor(_READERS) as pool:
             done = pool.map(lambda block: [then(self.decode(index)) for index in block], blocks)
-            return [image for block in done for image in block]
+            for block in done:
+                yield from block
 
 
 def decode_image(data: bytes, name: str) -> Image:
@@ -75,6 +81,7 @@ def decode_image(data: bytes, name: str) -> Image:
         DataError: The image is damaged, or has more than 8 bits a channel.
     """
     from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
 
     try:
         with Pillow.open(io.BytesIO(data)) as image:
@@ -85,8 +92,10 @@ def decode_image(data: bytes, name: str) -> Image:
             mode = image.mode
     # Each of Pillow's formats has its own exceptions for damaged content (SyntaxError among them).
     except Exception as error:
+        unknown = isinstance(error, UnidentifiedImageError)
+        why = "of no known format" if unknown else reason(error)
         raise DataError(
-            f"{name} cannot be read as an image ({reason(error)}): replace it or remove it"
+            f"{name} cannot be read as an image ({why}): replace it or remove it"
         ) from error
     raise DataError(
         f"{name} has more than 8 bits a channel (Pillow's mode {mode}): convert it to 8 bits"

@@ -1,61 +1,140 @@
-"""Downloading a dataset of the paper, or saying at once that it cannot be."""
+"""Preparing a dataset: its images, from wherever they are to be had, put into a cache.
+
+Through TensorFlow Datasets, which downloads them; from the published archive; or from a folder.
+What cannot be had is said at once.
+"""
 
 import http.client
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from kreproduce.data.images import reason
-from kreproduce.data.tfds import default_root, prepared
-from kreproduce.errors import DataError, SettingsError, nearest
+from filelock import FileLock, Timeout
 
-# What TFDS 4.9.10 downloads for each.
-URLS = {
-    "cifar10": "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    "malaria": "https://data.lhncbc.nlm.nih.gov/public/Malaria/cell_images.zip",
-    "colorectal_histology": (
-        "https://zenodo.org/record/53169/files/Kather_texture_2016_image_tiles_5000.zip"
-    ),
-}
+from kreproduce import quiet
+from kreproduce.data import archives, cache, sources
+from kreproduce.data.archives import PUBLISHED, Archive
+from kreproduce.data.images import Source, reason
+from kreproduce.data.tfds import default_root, prepared, read_tfds
+from kreproduce.errors import DataError, LockedError, SettingsError, StorageError, nearest
+from kreproduce.experiment import dataset_of
 
 _PATIENCE = 5.0  # seconds
 
 
 def prepare(dataset: str, data_dir: Path | None = None) -> Path:
-    """Downloads and prepares `dataset` through TFDS, unless that has been done.
+    """Downloads `dataset` through TFDS, unless that has been done, and puts it into a cache.
 
     Args:
         dataset: One of cifar10, malaria and colorectal_histology.
         data_dir: TFDS' data directory; its usual one where None.
 
     Returns:
-        The folder of the prepared version.
+        The cache's file.
 
     Raises:
         SettingsError: There is nothing to download for `dataset`.
         DataError: The dataset's host does not answer within 5 seconds (nothing is left on disk
-            then), or TFDS fails.
+            then), or TFDS fails; or there is a cache of a folder's images.
+        StorageError: The disk does not take it.
+        LockedError: Another process is preparing it.
     """
+    _check_published(dataset)
+    root = default_root() if data_dir is None else data_dir
+    path = cache.path_in(root, dataset)
+    if path.exists():
+        if cache.peek(path, dataset).kind == "folder":
+            raise _taken(path, "a folder")
+        return path
+    version = prepared(root, dataset)
+    if version is None and not _answers(PUBLISHED[dataset].url):
+        raise _no_network(dataset)
+    with _locked(root, dataset):
+        version = version or _download(dataset, root)
+        _keep(read_tfds(version, dataset), path)
+    return path
+
+
+def prepare_archive(
+    dataset: str,
+    archive: Path,
+    data_dir: Path | None = None,
+    published: Mapping[str, Archive] = PUBLISHED,
+) -> Path:
+    """Puts the images of a published archive, fetched by hand, into a cache.
+
+    Args:
+        dataset: One of cifar10, malaria and colorectal_histology.
+        archive: The file.
+        data_dir: Where to keep the cache; in TFDS' usual data directory where None.
+        published: What the file must be, by dataset.
+
+    Returns:
+        The cache's file.
+
+    Raises:
+        SettingsError: There is no archive of `dataset`.
+        DataError: It is not the published one, or cannot be read; or there is a cache of other
+            images.
+        StorageError: The disk does not take it.
+        LockedError: Another process is preparing it.
+    """
+    _check_published(dataset)
+    root = default_root() if data_dir is None else data_dir
+    path = cache.path_in(root, dataset)
+    with archives.opened(archive, dataset, published) as source, _locked(root, dataset):
+        _keep(source, path)
+    return path
+
+
+def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
+    """Puts a folder of images into a cache; they stay a folder's, which are not the paper's.
+
+    Args:
+        dataset: Any name.
+        folder: As `sources.locate` takes one.
+        data_dir: Where to keep the cache.
+
+    Returns:
+        The cache's file.
+
+    Raises:
+        SettingsError: `dataset` is no name, or built in.
+        DataError: The images cannot be read, or there is a cache of others.
+        StorageError: The disk does not take it.
+        LockedError: Another process is preparing it.
+    """
+    location = sources.locate(dataset_of({"dataset": dataset}), folder)
+    if location.kind != "folder":
+        raise DataError(f"{folder} holds '{dataset}' prepared: pass it as --data-dir as it is")
+    source = sources.open_source(location, dataset)
+    path = cache.path_in(data_dir, dataset)
+    with _locked(data_dir, dataset):
+        _keep(source, path)
+    return path
+
+
+def _check_published(dataset: str) -> None:
     if dataset == "digits":
         raise SettingsError("'digits' comes with scikit-learn: there is nothing to prepare")
-    if dataset not in URLS:
+    if dataset not in PUBLISHED:
         raise SettingsError(
-            f"there is nothing to download for '{dataset}': {nearest(dataset, URLS)}"
+            f"there is nothing to download for '{dataset}': {nearest(dataset, PUBLISHED)}"
         )
-    root = default_root() if data_dir is None else data_dir
-    found = prepared(root, dataset)
-    if found:
-        return found
-    if not _answers(URLS[dataset]):
-        raise DataError(
-            f"no network: the host of '{dataset}', {urllib.parse.urlsplit(URLS[dataset]).netloc},"
-            f" does not answer; run `kreproduce data prepare {dataset}` on a machine that reaches "
-            f"it, copy the folder {dataset} from its TFDS directory (~/tensorflow_datasets), "
-            "and pass --data-dir with the folder that holds the copy"
-        )
-    return _download(dataset, root)
+
+
+def _no_network(dataset: str) -> DataError:
+    url = PUBLISHED[dataset].url
+    file = cache.path_in(Path(), dataset)
+    return DataError(
+        f"no network: the host of '{dataset}', {urllib.parse.urlsplit(url).netloc}, does not "
+        f"answer; run `kreproduce data prepare {dataset}` on a machine that reaches it and copy "
+        f"the {file} that it writes, or pass {url.rpartition('/')[2]} with --archive"
+    )
 
 
 def _answers(url: str) -> bool:
@@ -80,15 +159,54 @@ def _answers(url: str) -> bool:
 
 
 def _download(dataset: str, root: Path) -> Path:
-    import tensorflow_datasets as tfds
-
+    # TFDS lets through whatever its downloads, archives and file system raise.
     try:
+        with quiet.standard_error():
+            import tensorflow_datasets as tfds
+
         builder = tfds.builder(dataset, data_dir=root)
         builder.download_and_prepare()
-    # TFDS lets through whatever its downloads, archives and file system raise.
     except Exception as error:
         raise DataError(
             f"'{dataset}' could not be prepared in {root} ({reason(error)}): try again, or "
             "prepare it on another machine and pass --data-dir"
         ) from error
     return Path(builder.data_dir)
+
+
+@contextmanager
+def _locked(root: Path, dataset: str) -> Iterator[None]:
+    lock = FileLock(root / f".{dataset}.lock", timeout=0)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise LockedError(
+            f"another process is preparing '{dataset}' in {root}: wait until it has finished"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"{root} is not a folder that can be written ({error.strerror or reason(error)}): "
+            "choose another with --data-dir"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _keep(source: Source, path: Path) -> None:
+    """Writes a cache, unless one of just these images is there."""
+    if path.exists():
+        there = cache.peek(path, source.name)
+        if (there.kind, there.listing) == (source.kind, source.listing):
+            return
+        raise _taken(path, "a folder" if there.kind == "folder" else f"the {there.kind}")
+    cache.write(source, path)
+
+
+def _taken(path: Path, origin: str) -> DataError:
+    return DataError(
+        f"{path} was made from {origin} with other images: delete it, or choose another place "
+        "with --data-dir"
+    )

@@ -1,6 +1,6 @@
 """Bringing images to one size by the two nearest-neighbour rules of the authors' code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -38,19 +38,27 @@ def pad_to_square(image: NDArray[Any]) -> NDArray[Any]:
     return np.pad(image, [(before[0],) * 2, (before[1],) * 2, (0, 0)])
 
 
-def to_uniform(images: Sequence[Image], size: int, rule: Rule) -> Image:
-    """Stacks images into uint8 (n, h, w, 3).
+def to_uniform(images: Iterable[Image], count: int, size: int, rule: Rule) -> Image:
+    """Stacks `count` images into uint8 (count, h, w, 3).
 
     Images that are all of one shape, square and no larger than `size` stay as they are: the
     `Enlarge` layer brings them to size later, on the device, for a fraction of the memory.
     Others are brought to size × size, by 'opencv' (the medical sets) after padding to a square.
+    They are taken one after another, so that an iterator's are never in memory twice.
     """
-    if len({image.shape for image in images}) == 1 and _fits(images[0], size):
-        return np.stack(images)
-    result = np.empty((len(images), size, size, 3), np.uint8)
-    for row, image in zip(result, images, strict=True):
-        row[...] = _resized(image, size, rule)
-    return result
+    alike: list[Image] = []
+    result: Image | None = None
+    for index, image in enumerate(images):
+        if result is None:
+            if _fits(image, size) and (not alike or image.shape == alike[0].shape):
+                alike.append(image)
+                continue
+            result = np.empty((count, size, size, 3), np.uint8)
+            for row, earlier in zip(result, alike, strict=False):
+                row[...] = _resized(earlier, size, rule)
+            alike.clear()
+        result[index] = _resized(image, size, rule)
+    return np.stack(alike) if result is None else result
 
 
 def shrunk(image: Image, size: int, rule: Rule) -> Image:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kreproduce import paper
+from kreproduce.data import cache, cifar, layouts
 from kreproduce.data.folders import check_folder, read_folder
 from kreproduce.data.images import Image, digest
 from kreproduce.data.images import Source as Source  # part of what this file offers
@@ -24,25 +25,33 @@ class Location:
     """Where a dataset's images lie.
 
     Attributes:
-        kind: 'builtin', 'tfds' or 'folder'.
-        path: The TFDS version's folder or the folder of images; None for 'builtin', and where
-            nothing has been prepared.
+        kind: 'builtin', 'cache', 'tfds' or 'folder'.
+        path: The file of the cache, the TFDS version's folder or the folder of images; None for
+            'builtin', and where nothing has been prepared.
+        of_folder: Whether the images are those of a folder, directly or through a cache, which
+            says nothing of what they are.
     """
 
     kind: str
     path: Path | None
+    of_folder: bool = False
 
 
 def locate(dataset: str, data_dir: Path | None) -> Location:
     """Finds a dataset without reading an image.
 
+    A prepared cache is preferred to what it was made from.
+
     Args:
         dataset: One of DATASETS; with `data_dir`, any name.
-        data_dir: A TFDS data directory that holds `dataset`, or a folder of images.
+        data_dir: A folder that holds a prepared cache of `dataset`, a TFDS data directory that
+            holds it, or a folder of images; what an archive of the paper's datasets was
+            unpacked in is recognised.
 
     Raises:
         SettingsError: An unknown name without `data_dir`.
-        DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets.
+        DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets; or the
+            cache is damaged.
     """
     if dataset == "digits":
         if data_dir is not None:
@@ -56,18 +65,18 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
                 f"'{dataset}' is not among the datasets that are found without --data-dir: "
                 f"{nearest(dataset, DATASETS)}"
             )
-        return Location("tfds", prepared(default_root(), dataset))
+        return _prepared(default_root(), dataset) or Location("tfds", None)
     check_folder(data_dir)
-    version = prepared(data_dir, dataset)
-    if version:
-        return Location("tfds", version)
+    found = _prepared(data_dir, dataset)
+    if found:
+        return found
     others = prepared_names(data_dir)
     if others:
         raise DataError(
             f"{data_dir} is a TFDS directory with {', '.join(others)} but without '{dataset}': "
             f"run `kreproduce data prepare {dataset}`, or pass another --data-dir"
         )
-    return Location("folder", data_dir)
+    return Location("folder", layouts.inner(data_dir, dataset), of_folder=True)
 
 
 def open_source(location: Location, dataset: str) -> Source:
@@ -84,14 +93,31 @@ def open_source(location: Location, dataset: str) -> Source:
             f"'{dataset}' is not prepared in {default_root()}: run "
             f"`kreproduce data prepare {dataset}`, or pass --data-dir"
         )
-    read = read_tfds if location.kind == "tfds" else read_folder
-    return read(location.path, dataset)
+    if location.kind == "cache":
+        return cache.read(location.path)
+    if location.kind == "tfds":
+        return read_tfds(location.path, dataset)
+    if dataset == "cifar10" and cifar.is_folder(location.path):
+        return cifar.read_folder(location.path)
+    return read_folder(location.path, dataset)
+
+
+def class_names(location: Location, dataset: str) -> tuple[str, ...]:
+    """The classes of the images at `location`; of a cache, without looking at its images.
+
+    Raises:
+        DataError: As of `open_source`.
+    """
+    if location.kind == "cache" and location.path is not None:
+        return tuple(cache.peek(location.path, dataset).class_names)
+    return open_source(location, dataset).class_names
 
 
 def foreign_reason(source: Source, dataset: str) -> str | None:
     """Why `source` is not the paper's `dataset`, or None where it is.
 
-    It is where TFDS reads it and every class has as many images in every part as in the paper.
+    It is where TFDS or the published archive gave it, directly or through a cache, and every
+    class has as many images in every part as in the paper.
     """
     if source.kind == "builtin":
         return _DEMONSTRATION
@@ -102,6 +128,14 @@ def foreign_reason(source: Source, dataset: str) -> str | None:
     images = paper.IMAGES[dataset]
     expected = {part: [count] * images.classes for part, count in images.parts.items()}
     return _other_counts(source, expected)
+
+
+def _prepared(folder: Path, dataset: str) -> Location | None:
+    path = cache.path_in(folder, dataset)
+    if path.exists():
+        return Location("cache", path, of_folder=cache.peek(path, dataset).kind == "folder")
+    version = prepared(folder, dataset)
+    return Location("tfds", version) if version else None
 
 
 def _other_counts(source: Source, expected: dict[str, list[int]]) -> str | None:

@@ -26,16 +26,20 @@ def split(
     labels: NDArray[np.int32],
     names: Sequence[str],
     parts: NDArray[np.str_],
-    kind: str,
+    sequence: bool,
     class_names: Sequence[str],
 ) -> Split:
     """Divides a source of n images as the authors' code did.
 
     - With a training and a test part in class folders: the first tenth of each class.
-    - With the two parts from TFDS: the first tenth of all in the original order, which the ids
-      restore (CIFAR-10: 5,000).
+    - With the two parts in one sequence: the first tenth of all in the original order, which the
+      ids of TFDS and the files of the archive give (CIFAR-10: 5,000).
     - Without parts: in each class every tenth from the first to validation, of the rest every
       ninth from the first to test.
+
+    Names are compared by code point, whatever the language of the machine. Where there are none
+    (TFDS' malaria), the order is that of the source: TFDS' own, which a hash of the original
+    file names decides, is the same on every machine, but not the authors'.
 
     Tenths are rounded up, which the paper's datasets do not need.
 
@@ -43,7 +47,7 @@ def split(
         labels: (n,), from 0.
         names: n file names or ids that set the order; all '' where reading order is to.
         parts: (n,) of 'train' and 'test', or of 'all'.
-        kind: 'folder', 'tfds' or 'builtin'.
+        sequence: Whether the images run across the classes in one sequence.
         class_names: What to call the labels in a message.
 
     Raises:
@@ -55,7 +59,7 @@ def split(
     training, testing = order[parts[order] != "test"], order[parts[order] == "test"]
     if not len(testing):
         result = _by_tenths(_classes(training, labels), how)
-    elif kind == "tfds":
+    elif sequence:
         result = _first_of_all(training, testing, "by id" if named else how)
     else:
         result = _first_of_each_class(_classes(training, labels), testing, how)

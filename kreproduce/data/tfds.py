@@ -1,5 +1,6 @@
 """Datasets in the on-disk format of TensorFlow Datasets: found without it, read through it."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kreproduce import quiet
 from kreproduce.data.images import Image, Source, decode_image, digest, reason
 from kreproduce.errors import DataError, SettingsError
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _BATCH = 256
+_TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
 
 
 def default_root() -> Path:
@@ -50,18 +53,26 @@ def read_tfds(path: Path, dataset: str) -> Source:
         dataset: The dataset's name.
 
     Raises:
-        DataError: The files are damaged or incomplete, or have no images with class labels.
+        DataError: The files are damaged or incomplete, or have no images with class labels; or
+            TensorFlow is not installed.
     """
+    missing = [shard.name for shard in _shards(path) if not shard.is_file()]
+    if missing:
+        raise _unreadable(path, dataset, f"missing: {', '.join(missing)}")
     try:
         class_names, records = _records(path)
     except DataError:
         raise
+    except ImportError as error:
+        raise DataError(
+            f"TensorFlow Datasets cannot be imported ({reason(error)}): install tensorflow, or "
+            f"copy the cache that `kreproduce data prepare {dataset}` writes where it is installed"
+        ) from error
     # TFDS and TensorFlow raise errors of many kinds for damaged files, late in a pass.
     except Exception as error:
-        raise DataError(
-            f"the TFDS dataset in {path} cannot be read ({reason(error)}): "
-            f"delete that folder and prepare it again with `kreproduce data prepare {dataset}`"
-        ) from error
+        damaged = [shard.name for shard in _shards(path) if _is_damaged(shard)]
+        why = f"damaged: {', '.join(damaged)}" if damaged else reason(error)
+        raise _unreadable(path, dataset, why) from error
     encoded: list[bytes] = [image for part in records.values() for image in part["image"]]
 
     def decode(index: int) -> Image:
@@ -79,12 +90,50 @@ def read_tfds(path: Path, dataset: str) -> Source:
         parts=np.repeat(list(records), [len(part["image"]) for part in records.values()]),
         decode=decode,
         listing=digest(class_names, zip(names, labels.tolist(), sizes, strict=True)),
+        sequence=True,
     )
+
+
+def _unreadable(path: Path, dataset: str, why: str) -> DataError:
+    return DataError(
+        f"the TFDS dataset in {path} cannot be read ({why}): "
+        f"delete that folder and prepare it again with `kreproduce data prepare {dataset}`"
+    )
+
+
+def _shards(path: Path) -> list[Path]:
+    """The files that dataset_info.json promises; none where it is damaged, or in another form."""
+    try:
+        info = json.loads((path / "dataset_info.json").read_bytes())
+        if info["fileFormat"] != "tfrecord" or any(
+            split.get("filepathTemplate", _TEMPLATE) != _TEMPLATE for split in info["splits"]
+        ):
+            return []
+        return [
+            path / f"{info['name']}-{split['name']}.tfrecord-{shard:05d}-of-{len(lengths):05d}"
+            for split in info["splits"]
+            for lengths in [split["shardLengths"]]
+            for shard in range(len(lengths))
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _is_damaged(shard: Path) -> bool:
+    """Whether TensorFlow finds a file empty, cut short, or with a wrong checksum."""
+    import tensorflow as tf
+
+    try:
+        return sum(1 for _ in tf.data.TFRecordDataset(str(shard)).batch(_BATCH)) == 0
+    except tf.errors.OpError:
+        return True
 
 
 def _records(path: Path) -> tuple[tuple[str, ...], dict[str, dict[str, Any]]]:
     """The class names; and by part the columns 'image' (encoded), 'label' and 'name'."""
-    import tensorflow_datasets as tfds
+    with quiet.standard_error():
+        import tensorflow  # noqa: F401  # TFDS imports it later, when it is not quiet
+        import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(path)
     features, splits = builder.info.features, builder.info.splits

@@ -1,15 +1,26 @@
+import shutil
 import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import numpy as np
+import published
 import pytest
 import tensorflow_datasets as tfds
+from filelock import FileLock
+from support import write_images
+from tfds_sets import store_cifar10, store_malaria
 
+from kreproduce.data import archives, cache
 from kreproduce.data import prepare as module
-from kreproduce.data.prepare import prepare
-from kreproduce.errors import DataError, SettingsError
+from kreproduce.data.archives import PUBLISHED, Archive
+from kreproduce.data.folders import read_folder
+from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
+from kreproduce.data.sources import Location, class_names, locate
+from kreproduce.data.tfds import read_tfds
+from kreproduce.errors import DataError, LockedError, SettingsError, StorageError
 
 
 @pytest.fixture(autouse=True)
@@ -45,17 +56,24 @@ def url_of(server, path="/x.zip"):
     return f"http://127.0.0.1:{server.server_port}{path}"
 
 
+@pytest.fixture
+def host(monkeypatch):
+    """Makes a URL the one of malaria's archive."""
+    return lambda url: monkeypatch.setitem(PUBLISHED, "malaria", Archive(url, 1, ""))
+
+
 class Builder:
-    """Stands in for TFDS' builder, whose downloads no test can have."""
+    """Stands in for TFDS' builder, whose downloads no test can have: stores a small set."""
 
     def __init__(self, name, data_dir, error=None):
         self.data_dir = str(Path(data_dir) / name / "1.0.0")
+        self.root = data_dir
         self.error = error
 
     def download_and_prepare(self):
         if self.error:
             raise self.error
-        Path(self.data_dir).mkdir(parents=True)
+        store_malaria(self.root)
 
 
 def assert_refused_at_once(tmp_path):
@@ -66,16 +84,17 @@ def assert_refused_at_once(tmp_path):
     message = str(caught.value)
     assert message.startswith("no network: the host of 'malaria', ")
     assert "`kreproduce data prepare malaria`" in message
-    assert "--data-dir" in message
+    assert "malaria.kreproduce.npz" in message
+    assert "with --archive" in message
     assert message.count(". ") == 0
     assert not list(tmp_path.iterdir())
 
 
-def test_a_host_that_is_not_there(tmp_path, monkeypatch):
+def test_a_host_that_is_not_there(tmp_path, host):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    monkeypatch.setitem(module.URLS, "malaria", f"http://127.0.0.1:{port}/x.zip")
+    host(f"http://127.0.0.1:{port}/x.zip")
     assert_refused_at_once(tmp_path)
 
 
@@ -88,31 +107,34 @@ def test_a_name_that_takes_for_ever_to_look_up(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_host_that_keeps_silent(tmp_path, monkeypatch):
+def test_a_host_that_keeps_silent(tmp_path, host):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.zip"
-        monkeypatch.setitem(module.URLS, "malaria", url)
+        host(url)
         assert_refused_at_once(tmp_path)
 
 
-def test_a_host_that_answers_is_downloaded_from(tmp_path, monkeypatch, server):
-    monkeypatch.setitem(module.URLS, "malaria", url_of(server))
+def test_a_host_that_answers_is_downloaded_from(tmp_path, monkeypatch, server, host):
+    host(url_of(server))
     monkeypatch.setattr(tfds, "builder", Builder)
-    assert prepare("malaria", tmp_path) == tmp_path / "malaria" / "1.0.0"
+    path = prepare("malaria", tmp_path)
+    assert path == tmp_path / "malaria.kreproduce.npz"
     assert server.asked == ["/x.zip"]
+    version = tmp_path / "malaria" / "1.0.0"
+    assert_same(cache.read(path), read_tfds(version, "malaria"))
 
 
-def test_a_proxy_is_asked(tmp_path, monkeypatch, server):
+def test_a_proxy_is_asked(tmp_path, monkeypatch, server, host):
     monkeypatch.setenv("http_proxy", url_of(server, ""))
-    monkeypatch.setitem(module.URLS, "malaria", "http://far.invalid/x.zip")
+    host("http://far.invalid/x.zip")
     monkeypatch.setattr(tfds, "builder", Builder)
     prepare("malaria", tmp_path)
     assert server.asked == ["http://far.invalid/x.zip"]
 
 
 @pytest.mark.parametrize("error", [OSError("no space\nleft"), AssertionError(), KeyError("x")])
-def test_what_tfds_raises_becomes_a_sentence(tmp_path, monkeypatch, server, error):
-    monkeypatch.setitem(module.URLS, "malaria", url_of(server))
+def test_what_tfds_raises_becomes_a_sentence(tmp_path, monkeypatch, server, host, error):
+    host(url_of(server))
     monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder(name, data_dir, error))
     with pytest.raises(DataError) as caught:
         prepare("malaria", tmp_path)
@@ -120,25 +142,89 @@ def test_what_tfds_raises_becomes_a_sentence(tmp_path, monkeypatch, server, erro
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_prepared_is_left_alone(tmp_path, monkeypatch):
-    version = tmp_path / "cifar10" / "3.0.2"
-    version.mkdir(parents=True)
-    (version / "dataset_info.json").touch()
+def test_what_tfds_has_prepared_is_not_downloaded_again(tmp_path, monkeypatch):
+    store_cifar10(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    assert prepare("cifar10") == version
+    path = prepare("cifar10")
+    assert locate("cifar10", None) == locate("cifar10", tmp_path) == Location("cache", path)
+    assert_same(cache.read(path), read_tfds(tmp_path / "cifar10" / "3.0.2", "cifar10"))
+    written = path.stat().st_mtime_ns
+    shutil.rmtree(tmp_path / "cifar10")  # it is no longer needed
+    assert prepare("cifar10") == path
+    assert path.stat().st_mtime_ns == written
 
 
-def test_the_urls_are_those_of_tfds():
-    checksums = Path(tfds.__file__).parent
-    texts = [
-        *(
-            checksums / "url_checksums" / f"{name}.txt"
-            for name in ("cifar10", "colorectal_histology")
-        ),
-        checksums / "datasets" / "malaria" / "checksums.tsv",
-    ]
-    listed = {line.split("\t")[0] for text in texts for line in text.read_text().splitlines()}
-    assert listed == set(module.URLS.values())
+def assert_same(one, other):
+    """But for how they are read, two sources are the same."""
+    for field in ("name", "kind", "class_names", "names", "listing", "sequence"):
+        assert getattr(one, field) == getattr(other, field), field
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_array_equal(one.parts, other.parts)
+    every = range(len(one.labels))
+    for image, same in zip(one.read(every), other.read(every), strict=True):
+        np.testing.assert_array_equal(image, same)
+
+
+@pytest.mark.parametrize("dataset", PUBLISHED)
+def test_an_archive_fetched_by_hand_is_the_published_one_or_refused(tmp_path, dataset):
+    archive = published.archive(tmp_path, dataset)
+    with pytest.raises(DataError, match="is not the published archive"):
+        prepare_archive(dataset, archive, tmp_path / "data")
+    assert list(tmp_path.iterdir()) == [archive]
+    known = {dataset: published.described(archive)}
+    path = prepare_archive(dataset, archive, tmp_path / "data", known)
+    with archives.opened(archive, dataset, known) as source:
+        assert_same(cache.read(path), source)
+    # A cache of just these images is left as it is, be they prepared once more.
+    written = path.stat().st_mtime_ns
+    assert prepare_archive(dataset, archive, tmp_path / "data", known) == path
+    assert path.stat().st_mtime_ns == written
+
+
+def test_a_folder_becomes_a_cache_that_says_so(tmp_path):
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    path = prepare_folder("pets", tmp_path / "pets", tmp_path / "data")
+    assert_same(cache.read(path), read_folder(tmp_path / "pets", "pets"))
+    assert locate("pets", tmp_path / "data") == Location("cache", path, of_folder=True)
+    assert class_names(locate("pets", tmp_path / "data"), "pets") == ("cat", "dog")
+    with pytest.raises(DataError, match="pass it as --data-dir as it is"):
+        prepare_folder("pets", tmp_path / "data", tmp_path / "other")
+
+
+def test_a_cache_of_other_images_is_not_written_over(tmp_path):
+    unpacked = published.unpacked(tmp_path, "malaria")
+    path = prepare_folder("malaria", unpacked, tmp_path)
+    before = path.read_bytes()
+    assert prepare_folder("malaria", tmp_path / "cell_images", tmp_path) == path
+    (unpacked / "Uninfected" / "C101.png").unlink()
+    archive = published.archive(tmp_path, "malaria")
+    known = {"malaria": published.described(archive)}
+    for again in (
+        lambda: prepare("malaria", tmp_path),
+        lambda: prepare_archive("malaria", archive, tmp_path, known),
+        lambda: prepare_folder("malaria", unpacked, tmp_path),
+    ):
+        with pytest.raises(DataError, match="made from a folder with other images: delete it"):
+            again()
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="is not a folder that can be written"):
+        prepare_folder("pets", tmp_path / "pets", tmp_path / "file" / "data")
+
+
+def test_two_at_the_same_time(tmp_path):
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    with (
+        FileLock(tmp_path / ".pets.lock"),
+        pytest.raises(LockedError, match="another process is preparing 'pets'"),
+    ):
+        prepare_folder("pets", tmp_path / "pets", tmp_path)
+    assert not list(tmp_path.glob("*.npz"))
+    prepare_folder("pets", tmp_path / "pets", tmp_path)
 
 
 def test_names_without_a_download():
@@ -146,3 +232,9 @@ def test_names_without_a_download():
         prepare("digits")
     with pytest.raises(SettingsError, match="'cifar11': did you mean 'cifar10'"):
         prepare("cifar11")
+    with pytest.raises(SettingsError, match="'cifar11': did you mean 'cifar10'"):
+        prepare_archive("cifar11", Path("x.zip"))
+    with pytest.raises(SettingsError, match=r"'\.\./up' is neither"):
+        prepare_folder("../up", Path(), Path())
+    with pytest.raises(SettingsError, match="'digits' is built in"):
+        prepare_folder("digits", Path(), Path())

@@ -70,7 +70,7 @@ def test_digits_are_built_in_and_a_demonstration():
     assert "demonstration" in foreign_reason(source, "digits")
     assert len(source.class_names) == 10
     assert len(source.labels) == len(source.names) == len(source.parts) == 1797
-    image = source.read([0])[0]
+    image = next(source.read([0]))
     assert image.shape == (8, 8, 3)
     assert image.dtype == np.uint8
     assert image.max() > 200
@@ -109,7 +109,10 @@ def test_any_other_folder_is_of_images(tmp_path):
 
 
 def test_the_pure_half_imports_nothing_heavy():
-    modules = "sources, folders, tfds, prepare, images, splits, resize, augment"
+    modules = (
+        "sources, folders, tfds, prepare, images, splits, resize, augment, "
+        "archives, cache, check, cifar, dataset, layouts"
+    )
     code = (
         f"from kreproduce.data import {modules}; import sys;"
         "heavy = {'tensorflow', 'keras', 'tensorflow_datasets', 'sklearn', 'PIL', 'pandas'};"

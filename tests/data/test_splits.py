@@ -5,6 +5,8 @@ from kreproduce.data import splits
 from kreproduce.data.splits import limit
 from kreproduce.errors import DataError, SettingsError
 
+IN_SEQUENCE, IN_CLASSES = True, False
+
 
 def split(*arguments):
     return splits.split(*arguments, class_names=[f"class {i}" for i in range(10)])
@@ -31,29 +33,59 @@ def is_partition(result, n):
     return sorted(every.tolist()) == list(range(n))
 
 
-@pytest.mark.parametrize("kind", ["tfds", "folder"])
-def test_cifar10_has_the_papers_sizes(kind):
-    result = split(*parted(50_000, 10_000), kind)
-    assert sizes(result) == (45_000, 5_000, 10_000)
-    assert is_partition(result, 60_000)
+def true_sets():
+    """By how they come: the paper's numbers of images, and the sizes of its three parts."""
+    cifar10, malaria = (45_000, 5_000, 10_000), (22_046, 2_756, 2_756)
+    yield "cifar10 as a sequence", parted(50_000, 10_000), IN_SEQUENCE, cifar10
+    yield "cifar10 in class folders", in_folders(10, 5_000, 1_000), IN_CLASSES, cifar10
+    yield "malaria with names", unparted(2, 13_779, True), IN_CLASSES, malaria
+    yield "malaria without", unparted(2, 13_779, False), IN_SEQUENCE, malaria
+    yield "colorectal", unparted(8, 625, True), IN_CLASSES, (3_992, 504, 504)
+
+
+def in_folders(classes, train, test):
+    """Numbered anew in every folder, as the names of CIFAR-10's files are."""
+    each = [("train", train), ("test", test)]
+    places = [(part, c, i) for part, n in each for c in range(classes) for i in range(n)]
+    return (
+        np.array([c for _, c, _ in places], np.int32),
+        [f"{part}/class {c}/{i:04d}.png" for part, c, i in places],
+        np.array([part for part, _, _ in places]),
+    )
 
 
 @pytest.mark.parametrize(
-    ("classes", "each", "named", "expected"),
-    [(2, 13_779, False, (22_046, 2_756, 2_756)), (8, 625, True, (3_992, 504, 504))],
+    ("images", "sequence", "expected"),
+    [case[1:] for case in true_sets()],
+    ids=[case[0] for case in true_sets()],
 )
-def test_medical_sets_have_the_papers_sizes(classes, each, named, expected):
-    labels, names, parts = unparted(classes, each, named)
-    result = split(labels, names, parts, "tfds")
+def test_the_papers_sets_divide_as_the_paper_says(images, sequence, expected):
+    labels, names, parts = images
+    result = split(labels, names, parts, sequence)
     assert sizes(result) == expected
-    assert is_partition(result, classes * each)
-    assert len(set(np.bincount(labels[result.train]))) == 1
+    assert is_partition(result, len(labels))
+    assert set(parts[result.test]) <= {"test", "all"}
+    every = np.concatenate([result.train, result.validation])
+    assert set(parts[every]) <= {"train", "all"}
+    for part in (result.train, result.validation, result.test):
+        assert len(set(np.bincount(labels[part]))) == 1  # as many of each class
+    # The same images whatever order they are listed in, on another machine.
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    if all(names):
+        mixed = [names[i] for i in shuffled]
+        again = split(labels[shuffled], mixed, parts[shuffled], sequence)
+        for one, other in zip(
+            (result.train, result.validation, result.test),
+            (again.train, again.validation, again.test),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, shuffled[other])
 
 
 def test_ids_restore_the_original_order_of_tfds():
     labels, names, parts = parted(100, 20)
     shuffled = np.random.default_rng(0).permutation(120)
-    result = split(labels[shuffled], [names[i] for i in shuffled], parts[shuffled], "tfds")
+    result = split(labels[shuffled], [names[i] for i in shuffled], parts[shuffled], IN_SEQUENCE)
     assert shuffled[result.validation].tolist() == list(range(10))
     assert shuffled[result.train].tolist() == list(range(10, 100))
     assert shuffled[result.test].tolist() == list(range(100, 120))
@@ -64,14 +96,14 @@ def test_class_folders_give_the_first_tenth_of_each_class():
     labels = np.repeat(np.array([0, 1, 0, 1], np.int32), [20, 30, 5, 5])
     names = [f"{i:03d}" for i in range(60)]
     parts = np.repeat(["train", "test"], [50, 10])
-    result = split(labels, names, parts, "folder")
+    result = split(labels, names, parts, IN_CLASSES)
     assert result.validation.tolist() == [0, 1, 20, 21, 22]
     assert result.test.tolist() == list(range(50, 60))
     assert "each class" in result.rule
 
 
 def test_every_tenth_validates_and_every_ninth_of_the_rest_tests():
-    result = split(*unparted(1, 20, True), "folder")
+    result = split(*unparted(1, 20, True), IN_CLASSES)
     assert result.validation.tolist() == [0, 10]
     assert result.test.tolist() == [1, 11]
     assert result.train.tolist() == [*range(2, 10), *range(12, 20)]
@@ -79,9 +111,9 @@ def test_every_tenth_validates_and_every_ninth_of_the_rest_tests():
 
 def test_names_set_the_order_and_their_absence_is_said():
     labels, names, parts = unparted(1, 20, True)
-    backwards = split(labels, names[::-1], parts, "folder")
+    backwards = split(labels, names[::-1], parts, IN_CLASSES)
     assert backwards.validation.tolist() == [19, 9]
-    nameless = split(labels, [""] * 20, parts, "tfds")
+    nameless = split(labels, [""] * 20, parts, IN_SEQUENCE)
     assert nameless.validation.tolist() == [0, 10]
     assert "reading order" in nameless.rule
     assert "reading order" not in backwards.rule
@@ -92,13 +124,13 @@ def test_an_empty_part_is_refused(each, empty):
     with pytest.raises(
         DataError, match=f"the {each} images of class 'class 0' are too few.* {empty} part"
     ):
-        split(*unparted(2, each, True), "folder")
-    assert sizes(split(*unparted(2, 3, True), "folder")) == (2, 2, 2)
+        split(*unparted(2, each, True), IN_CLASSES)
+    assert sizes(split(*unparted(2, 3, True), IN_CLASSES)) == (2, 2, 2)
 
 
 def test_limit_takes_the_classes_in_turn_and_keeps_their_order():
     labels = np.repeat(np.array([0, 1, 2], np.int32), [50, 100, 150])
-    whole = split(labels, [f"{i:03d}" for i in range(300)], np.full(300, "all"), "folder")
+    whole = split(labels, [f"{i:03d}" for i in range(300)], np.full(300, "all"), IN_CLASSES)
     small = limit(whole, labels, 24)
     assert sizes(small) == (24, 3, 3)
     assert np.bincount(labels[small.train]).tolist() == [8, 8, 8]
@@ -111,20 +143,20 @@ def test_limit_takes_the_classes_in_turn_and_keeps_their_order():
 
 def test_limit_goes_on_with_the_larger_classes_when_a_small_one_ends():
     labels = np.repeat(np.array([0, 1], np.int32), [5, 100])
-    whole = split(labels, [f"{i:03d}" for i in range(105)], np.full(105, "all"), "folder")
+    whole = split(labels, [f"{i:03d}" for i in range(105)], np.full(105, "all"), IN_CLASSES)
     assert np.bincount(labels[limit(whole, labels, 20).train]).tolist() == [3, 17]
 
 
 def test_limit_keeps_an_image_of_each_class_for_validation_and_test():
     labels, names, parts = parted(1000, 200)
-    small = limit(split(labels, names, parts, "folder"), labels, 10)
+    small = limit(split(labels, names, parts, IN_CLASSES), labels, 10)
     assert sizes(small) == (10, 10, 10)
     assert len(set(labels[small.validation])) == len(set(labels[small.test])) == 10
 
 
 def test_limit_beyond_the_set_is_the_whole():
     labels, names, parts = parted(100, 20)
-    whole = split(labels, names, parts, "folder")
+    whole = split(labels, names, parts, IN_CLASSES)
     assert limit(whole, labels, 10_000) is whole
 
 
@@ -132,15 +164,15 @@ def test_limit_beyond_the_set_is_the_whole():
 def test_limit_below_the_number_of_classes_is_refused(n):
     labels, names, parts = parted(100, 20)
     with pytest.raises(SettingsError, match="all 10 classes"):
-        limit(split(labels, names, parts, "folder"), labels, n)
+        limit(split(labels, names, parts, IN_CLASSES), labels, n)
 
 
 def test_limit_is_in_proportion_to_the_training_images():
     labels, names, parts = parted(1000, 500, classes=2)
-    small = limit(split(labels, names, parts, "tfds"), labels, 90)
+    small = limit(split(labels, names, parts, IN_SEQUENCE), labels, 90)
     assert sizes(small) == (90, 10, 50)  # of 900, 100 and 500: a tenth of each
 
 
 def test_a_tenth_is_rounded_up():
-    assert sizes(split(*parted(45, 10, classes=3), "tfds")) == (40, 5, 10)
-    assert sizes(split(*parted(45, 10, classes=3), "folder")) == (39, 6, 10)
+    assert sizes(split(*parted(45, 10, classes=3), IN_SEQUENCE)) == (40, 5, 10)
+    assert sizes(split(*parted(45, 10, classes=3), IN_CLASSES)) == (39, 6, 10)

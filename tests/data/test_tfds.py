@@ -1,12 +1,15 @@
 """The product's own reading code on small datasets in TFDS' on-disk format."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from tfds_sets import COLORECTAL, store, store_all, store_cifar10
 
+from kreproduce.data.dataset import divide
 from kreproduce.data.sources import foreign_reason, locate, open_source
-from kreproduce.data.splits import split
 from kreproduce.data.tfds import prepared
 from kreproduce.errors import DataError
 
@@ -38,7 +41,7 @@ def test_cifar10(root):
 
 def test_the_ids_bring_back_the_original_order(root):
     source = opened(root, "cifar10")
-    divided = split(source.labels, source.names, source.parts, source.kind, source.class_names)
+    divided = divide(source)
     assert [source.names[i] for i in divided.validation] == [f"train_{i:05d}" for i in range(4)]
     assert [source.names[i] for i in divided.train] == [f"train_{i:05d}" for i in range(4, 40)]
 
@@ -48,7 +51,7 @@ def test_malaria_has_images_of_many_sizes_and_no_names(root):
     assert source.class_names == ("parasitized", "uninfected")
     assert set(source.names) == {""}
     assert set(source.parts) == {"all"}
-    images = source.read(range(40))
+    images = list(source.read(range(40)))
     assert sorted(image.shape[0] for image in images) == list(range(20, 60))
     assert [image[0, 0, 0] % 2 for image in images] == source.labels.tolist()
 
@@ -56,10 +59,10 @@ def test_malaria_has_images_of_many_sizes_and_no_names(root):
 def test_colorectal_histology_is_ordered_by_file_name(root):
     source = opened(root, "colorectal_histology")
     assert source.class_names == COLORECTAL
-    divided = split(source.labels, source.names, source.parts, source.kind, source.class_names)
+    divided = divide(source)
     first = [source.names[i] for i in divided.validation]
     assert sorted(first) == [f"{n:03d}.tif" for n in range(1, 9)]
-    assert source.read([3])[0].shape == (150, 150, 3)
+    assert next(source.read([3])).shape == (150, 150, 3)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "malaria", "colorectal_histology"])
@@ -111,17 +114,51 @@ def spoil_info(shard):
     (shard.parent / "dataset_info.json").write_text("{")
 
 
-@pytest.mark.parametrize("damage", [truncate, flip_a_byte, empty, remove, spoil_info])
-def test_damaged_files_name_the_dataset(tmp_path, damage):
+NAMES = {  # what is said of the shard
+    truncate: f"damaged: cifar10-{SHARDED}",
+    flip_a_byte: f"damaged: cifar10-{SHARDED}",
+    empty: f"damaged: cifar10-{SHARDED}",
+    remove: f"missing: cifar10-{SHARDED}",
+    spoil_info: "",
+}
+
+
+@pytest.mark.parametrize(("damage", "why"), NAMES.items())
+def test_damaged_files_are_named(tmp_path, damage, why):
     store_cifar10(tmp_path)
     version = tmp_path / "cifar10" / "3.0.2"
     damage(version / f"cifar10-{SHARDED}")
     with pytest.raises(DataError) as caught:
         opened(tmp_path, "cifar10")
     message = str(caught.value)
-    assert message.startswith(f"the TFDS dataset in {version} cannot be read (")
+    assert message.startswith(f"the TFDS dataset in {version} cannot be read ({why}")
     assert message.endswith("`kreproduce data prepare cifar10`")
     assert "\n" not in message
+
+
+def test_a_missing_shard_is_told_without_tensorflow(tmp_path):
+    store_cifar10(tmp_path)
+    remove(tmp_path / "cifar10" / "3.0.2" / f"cifar10-{SHARDED}")
+    code = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "from pathlib import Path\n"
+        "from kreproduce.data.tfds import read_tfds\n"
+        "from kreproduce.errors import DataError\n"
+        "for version in sys.argv[1:]:\n"
+        "    try:\n"
+        "        read_tfds(Path(version), 'cifar10')\n"
+        "    except DataError as error:\n"
+        "        print(error)\n"
+    )
+    (tmp_path / "other").mkdir()
+    store_cifar10(tmp_path / "other")
+    folders = [tmp_path / "cifar10" / "3.0.2", tmp_path / "other" / "cifar10" / "3.0.2"]
+    command = [sys.executable, "-c", code, *map(str, folders)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    missing, absent = ran.stdout.splitlines()
+    assert "cannot be read (missing: cifar10-train" in missing
+    assert absent.startswith("TensorFlow Datasets cannot be imported (")
+    assert "copy the cache that `kreproduce data prepare cifar10` writes" in absent
 
 
 def test_features_that_are_no_labelled_images(tmp_path):
@@ -144,4 +181,4 @@ def test_a_damaged_image_in_a_sound_shard(tmp_path):
     store(tmp_path, "malaria", "1.0.0", (None, None, 3), names, [], splits)
     source = opened(tmp_path, "malaria")
     with pytest.raises(DataError, match=r"image 0 of .*malaria/1\.0\.0 cannot be read as an image"):
-        source.read([0])
+        list(source.read([0]))

@@ -1,0 +1,196 @@
+"""Prepared caches: the decoded images of a dataset in one file, read with NumPy alone.
+
+DATASET.kreproduce.npz holds `pixels`, all images' bytes one after another; `shapes`, the height
+and width of each; `labels`; `parts`; `about`, JSON with the rest; and `sha256` of all of these.
+So it is read on a machine without TensorFlow, faster than the images are decoded, and to the same
+images whatever decodes them there. It says what it was made from, and so do the records of runs
+on it. The checksum finds damage and careless changes; it is no signature.
+"""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from kreproduce import files
+from kreproduce.data.images import Image, Source, reason
+from kreproduce.errors import DataError, StorageError
+
+Arrays = dict[str, NDArray[Any]]
+
+_SUMMED = ("about", "labels", "parts", "shapes", "pixels")
+_SUFFIX = ".kreproduce.npz"
+
+
+class About(BaseModel):
+    """What a cache says of itself; the attributes are those of `Source`.
+
+    Attributes:
+        format: Of the file.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str
+    kind: Literal["builtin", "tfds", "archive", "folder"]
+    class_names: Annotated[list[str], Field(min_length=1)]
+    names: list[str]
+    listing: str
+    sequence: bool
+
+
+def path_in(folder: Path, dataset: str) -> Path:
+    """Where the cache of `dataset` lies in `folder`, or would."""
+    return folder / f"{dataset}{_SUFFIX}"
+
+
+def write(source: Source, path: Path) -> None:
+    """Decodes all images of `source` into a cache at `path`, in one step.
+
+    Raises:
+        DataError: An image is damaged.
+        StorageError: The disk does not take the file; none is left.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Without a name, so nothing is left of it: the total size is known only at the end.
+        with tempfile.TemporaryFile(dir=path.parent) as raw:
+            shapes = np.empty((len(source.labels), 2), np.int32)
+            for index, image in enumerate(source.read(range(len(source.labels)))):
+                shapes[index] = image.shape[:2]
+                raw.write(image.tobytes())
+            raw.flush()
+            arrays: Arrays = {
+                "pixels": np.memmap(raw, np.uint8, "r"),
+                "shapes": shapes,
+                "labels": source.labels.astype(np.int32),
+                "parts": source.parts.astype("U5"),
+                "about": np.frombuffer(_about(source), np.uint8),
+            }
+            arrays["sha256"] = np.array(_checksum(arrays))
+            files.replace(path, lambda beside: np.savez(beside, **arrays))  # type: ignore[arg-type]
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}; "
+            "make room, or choose another folder with --data-dir"
+        ) from error
+
+
+def peek(path: Path, dataset: str) -> About:
+    """What the cache at `path` says of itself, neither its images nor its checksum looked at.
+
+    Raises:
+        DataError: It is no cache, damaged, or one of another dataset.
+    """
+    about = _understood(path, _members(path, "about"))
+    if about.name != dataset:
+        raise DataError(f"{path} holds images of '{about.name}', not of '{dataset}': rename it")
+    return about
+
+
+def read(path: Path) -> Source:
+    """The images of the cache at `path`.
+
+    Raises:
+        DataError: It is no cache, or is not as it was written.
+    """
+    arrays = _members(path, *_SUMMED, "sha256")
+    if _checksum(arrays) != str(arrays["sha256"]):
+        raise _damaged(path, "its checksum is of another content")
+    about = _understood(path, arrays)
+    _check(path, about, arrays)
+    pixels, shapes = arrays["pixels"], arrays["shapes"].tolist()
+    ends = np.cumsum([3 * height * width for height, width in shapes]).tolist()
+
+    def decode(index: int) -> Image:
+        height, width = shapes[index]
+        end = ends[index]
+        return pixels[end - 3 * height * width : end].reshape(height, width, 3)
+
+    return Source(
+        name=about.name,
+        kind=about.kind,
+        class_names=tuple(about.class_names),
+        labels=arrays["labels"],
+        names=about.names,
+        parts=arrays["parts"],
+        decode=decode,
+        listing=about.listing,
+        sequence=about.sequence,
+        cached=True,
+    )
+
+
+def _about(source: Source) -> bytes:
+    about = About(
+        name=source.name,
+        kind=source.kind,  # type: ignore[arg-type]
+        class_names=list(source.class_names),
+        names=source.names,
+        listing=source.listing,
+        sequence=source.sequence,
+    )
+    # Not by pydantic, which knows no file names that are not Unicode.
+    return json.dumps(about.model_dump()).encode()
+
+
+def _understood(path: Path, arrays: Arrays) -> About:
+    try:
+        return About.model_validate(json.loads(arrays["about"].tobytes()))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "what it says of itself is in another form") from error
+
+
+def _checksum(arrays: Arrays) -> str:
+    """SHA-256 of the bytes of all that `_SUMMED` names."""
+    digest = hashlib.sha256()
+    for name in _SUMMED:
+        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _members(path: Path, *names: str) -> Arrays:
+    if not path.is_file():  # to open a pipe would wait for ever
+        raise _damaged(path, "it is not a file")
+    try:
+        # Opened here, because NumPy forgets to close what turns out to be damaged.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except PermissionError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): mend its permissions"
+        ) from error
+    # Damage shows up as errors of zipfile, of zlib, of NumPy's format, or as a lack of memory.
+    except Exception as error:
+        raise _damaged(path, reason(error)) from error
+
+
+def _check(path: Path, about: About, arrays: Arrays) -> None:
+    """Refuses a file that somebody else wrote, with a good checksum and arrays that disagree."""
+    count, classes = len(about.names), len(about.class_names)
+    labels, parts, shapes = (arrays[name] for name in ("labels", "parts", "shapes"))
+    sound = (
+        labels.shape == parts.shape == (count,)
+        and labels.dtype == np.int32
+        and shapes.shape == (count, 2)
+        and arrays["pixels"].dtype == np.uint8
+        and arrays["pixels"].shape == (3 * np.prod(shapes.astype(np.int64), axis=1).sum(),)
+        and count > 0
+        and shapes.min() > 0
+        and np.unique(labels).tolist() == list(range(classes))
+        and set(parts.tolist()) in ({"all"}, {"train", "test"})
+    )
+    if not sound:
+        raise _damaged(path, "its arrays do not belong together")
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(
+        f"{path} is damaged or no cache of images ({why}): delete it, and make or copy it anew"
+    )

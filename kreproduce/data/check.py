@@ -1,0 +1,100 @@
+"""Whether the images of a dataset are all there and sound, and what they are."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kreproduce import paper, recipes
+from kreproduce.data import dataset as datasets
+from kreproduce.data import sources
+from kreproduce.data.images import Image, Source, fingerprint
+from kreproduce.data.splits import Split
+from kreproduce.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a look at every image found.
+
+    Attributes:
+        source: The images.
+        split: How they are divided.
+        foreign: Why they are not the paper's, or None where they are.
+        sizes: The heights and widths of the sound ones, each (height, width), sorted.
+        fingerprint: As in the record of a run on all of them with the dataset's usual input;
+            None where one is damaged.
+        faults: What is wrong, in words, each with the name of a class or an image.
+    """
+
+    source: Source
+    split: Split
+    foreign: str | None
+    sizes: list[tuple[int, int]]
+    fingerprint: str | None
+    faults: list[str]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Images by class and by training, validation and test, (classes, 3)."""
+        labels, classes = self.source.labels, len(self.source.class_names)
+        parts = (self.split.train, self.split.validation, self.split.test)
+        return np.stack([np.bincount(labels[part], minlength=classes) for part in parts], axis=1)
+
+
+def check(dataset: str, location: sources.Location) -> Findings:
+    """Decodes every image at `location`.
+
+    Raises:
+        DataError: They cannot even be listed, or a class has too few to be divided.
+    """
+    source = sources.open_source(location, dataset)
+    split = datasets.divide(source)
+    values = recipes.complete({"dataset": dataset})
+    sizes: set[tuple[int, int]] = set()
+    damaged: dict[int, str] = {}
+
+    def decode(index: int) -> Image:
+        try:
+            image = source.decode(index)
+        except DataError as error:
+            damaged[index] = str(error)
+            return np.zeros((1, 1, 3), np.uint8)
+        sizes.add(image.shape[:2])
+        return image
+
+    order = np.concatenate([split.train, split.validation, split.test])
+    images = datasets.read(
+        replace(source, decode=decode), order, values["input_size"], values["resize"]
+    )
+    return Findings(
+        source=source,
+        split=split,
+        foreign=sources.foreign_reason(source, dataset),
+        sizes=sorted(sizes),
+        fingerprint=None if damaged else fingerprint(images, source.labels[order]),
+        faults=[*_other_counts(source, dataset), *(damaged[index] for index in sorted(damaged))],
+    )
+
+
+def _other_counts(source: Source, dataset: str) -> list[str]:
+    """The classes of a dataset of the paper that have more or fewer images than there."""
+    if dataset not in paper.IMAGES:
+        return []
+    expected = paper.IMAGES[dataset]
+    classes = len(source.class_names)
+    faults = []
+    if classes != expected.classes:
+        faults.append(f"{classes} classes, and the paper has {expected.classes}")
+    for part in sorted(set(source.parts.tolist()) | set(expected.parts)):
+        labels = source.labels[source.parts == part]
+        wanted = expected.parts.get(part, 0)
+        where = "" if part == "all" else f"{part} "
+        faults += [
+            f"class {name} has {found:,} {where}images, and {wanted:,} in the paper"
+            for name, found in zip(
+                source.class_names, np.bincount(labels, minlength=classes).tolist(), strict=True
+            )
+            if found != wanted
+        ]
+    return faults

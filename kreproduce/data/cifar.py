@@ -1,0 +1,105 @@
+"""CIFAR-10's binary batches, as its authors publish them: in a folder, or in their archive.
+
+An image is 3,073 bytes: its label, then the red, the green and the blue pixels, each row by row
+(https://www.cs.toronto.edu/~kriz/cifar.html).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kreproduce.data.images import Image, Source, digest, reason
+from kreproduce.errors import DataError
+
+FOLDER = "cifar-10-batches-bin"
+PARTS = {
+    "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+    "test": ("test_batch.bin",),
+}
+FILES = (*PARTS["train"], *PARTS["test"])
+LARGEST = 64 * 2**20  # bytes of a file; the published ones have 31 million
+
+_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+_SIDE = 32
+_BYTES = 1 + 3 * _SIDE**2
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether some of the batches lie in `folder`."""
+    return any((folder / name).exists() for name in FILES)
+
+
+def read_folder(folder: Path) -> Source:
+    """Reads the six files of images in `folder`.
+
+    Raises:
+        DataError: One of them is missing, unreadable or damaged.
+    """
+    contents = {}
+    for name in FILES:
+        path = folder / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing: unpack the archive of CIFAR-10 anew")
+        try:
+            with path.open("rb") as file:
+                contents[name] = file.read(LARGEST)
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be read ({error.strerror or reason(error)}): "
+                "mend its permissions, or unpack the archive of CIFAR-10 anew"
+            ) from error
+    return from_batches(contents, folder, "folder")
+
+
+def from_batches(contents: Mapping[str, bytes], where: Path, kind: str) -> Source:
+    """The images in the contents of the six files.
+
+    They have the ids that TFDS gives them: train_00000, train_00001 and so on.
+
+    Args:
+        contents: The content of each of FILES.
+        where: The folder or the archive that they are from, for messages.
+        kind: Of the source.
+
+    Raises:
+        DataError: A file does not hold whole images, or has a label above 9.
+    """
+    records = {
+        part: np.concatenate([_records(contents[name], where / name) for name in names])
+        for part, names in PARTS.items()
+    }
+    every = np.concatenate(list(records.values()))
+    pixels = every[:, 1:].reshape(-1, 3, _SIDE, _SIDE)
+    labels = every[:, 0].astype(np.int32)
+    names = [f"{part}_{i:05d}" for part, rows in records.items() for i in range(len(rows))]
+
+    def decode(index: int) -> Image:
+        return np.ascontiguousarray(pixels[index].transpose(1, 2, 0))
+
+    return Source(
+        name="cifar10",
+        kind=kind,
+        class_names=_CLASSES,
+        labels=labels,
+        names=names,
+        parts=np.repeat(list(records), [len(rows) for rows in records.values()]),
+        decode=decode,
+        listing=digest(
+            _CLASSES, ((name, label, _BYTES) for name, label in zip(names, labels, strict=True))
+        ),
+        sequence=True,
+    )
+
+
+def _records(content: bytes, name: Path) -> np.ndarray:
+    """uint8 (images, 3073)."""
+    whole = len(content) and len(content) % _BYTES == 0
+    records = np.frombuffer(content, np.uint8).reshape(-1, _BYTES) if whole else None
+    if records is None or records[:, 0].max() >= len(_CLASSES):
+        found = "a label above 9" if whole else f"{len(content):,} bytes, not images of {_BYTES:,}"
+        raise DataError(f"{name} is damaged (it has {found}): fetch CIFAR-10's archive anew")
+    return records

@@ -1,0 +1,204 @@
+"""`kreproduce data` as a user meets it, in a process of its own."""
+
+import io
+
+import pytest
+from PIL import Image
+from published import archive, unpacked
+from support import tree, write_images
+
+from kreproduce.data.archives import PUBLISHED
+
+
+def refused(kreproduce, code, message, *arguments):
+    """One sentence at once, and nothing on disk."""
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("data", *arguments)
+    assert result.code == code, result
+    assert message in result.message
+    assert len(result.message.splitlines()) == 1, result.message
+    assert result.imported == []
+    assert tree(kreproduce.folder.parent) == before
+    return result
+
+
+@pytest.fixture
+def pets(kreproduce):
+    write_images(kreproduce.folder / "pets", {"cat": 9, "dog": 9})
+    return kreproduce.folder / "pets"
+
+
+def test_a_cache_of_a_folder_is_prepared_checked_and_run(kreproduce, pets):
+    prepared = kreproduce("data", "prepare", "pets", "--folder", "pets", "--data-dir", "kept")
+    assert (prepared.code, prepared.message, prepared.imported) == (0, "", [])
+    assert prepared.output == "pets is prepared in kept/pets.kreproduce.npz (0 MB)\n"
+    results = [kreproduce("data", "check", "pets", "--data-dir", d) for d in ("pets", "kept")]
+    for result, where in zip(
+        results, ("folder: pets", "folder, through a cache: kept"), strict=True
+    ):
+        assert (result.code, result.message, result.imported) == (0, "", [])
+        assert f"read         {where}" in result.output
+        assert "original     no: read from a folder of images" in result.output
+        assert "pixels       12x12" in result.output
+    fingerprints = [result.output.split("fingerprint")[1] for result in results]
+    assert fingerprints[0] == fingerprints[1]
+    plans = [
+        kreproduce("run", "pets", "--ch", "16", "--dry-run", "--data-dir", d)
+        for d in ("pets", "kept")
+    ]
+    assert plans[0].output == plans[1].output
+    assert "classes: 2" in plans[0].output
+
+
+@pytest.mark.parametrize(
+    ("dataset", "ch"), [("malaria", 8), ("colorectal_histology", 4), ("cifar10", 16)]
+)
+def test_an_unpacked_archive_is_run_without_configuration(kreproduce, dataset, ch):
+    unpacked(kreproduce.folder, dataset)
+    result = kreproduce("run", dataset, "--ch", ch, "--data-dir", ".", "--dry-run")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    assert f"data_name: {dataset}-folder\n" in result.output
+
+
+def test_a_cache_of_a_folder_under_a_name_of_the_paper_gets_another(kreproduce):
+    unpacked(kreproduce.folder, "malaria")
+    kreproduce("data", "prepare", "malaria", "--folder", ".", "--data-dir", "kept")
+    direct, cached = (
+        kreproduce("run", "malaria", "--ch", "8", "--data-dir", d, "--dry-run")
+        for d in (".", "kept")
+    )
+    assert cached.code == 0
+    assert "data_name: malaria-folder\n" in cached.output
+    assert cached.output == direct.output
+    refusal = kreproduce(
+        "run", "malaria", "--ch", "8", "--data-dir", "kept", "--data-name", "malaria"
+    )
+    assert refusal.code == 3
+    assert "not the original images of malaria (read from a folder" in refusal.message
+
+
+@pytest.mark.parametrize("dataset", PUBLISHED)
+def test_an_archive_that_is_not_the_published_one(kreproduce, dataset):
+    path = archive(kreproduce.folder, dataset)
+    size, expected = path.stat().st_size, PUBLISHED[dataset].size
+    message = f"it has {size:,} bytes where {expected:,} are expected"
+    refused(kreproduce, 3, message, "prepare", dataset, "--archive", path.name)
+
+
+def test_an_archive_of_the_right_size_and_another_content(kreproduce):
+    with (kreproduce.folder / "a.zip").open("wb") as file:
+        file.truncate(PUBLISHED["malaria"].size)  # takes no room on the disk
+    result = kreproduce("data", "prepare", "malaria", "--archive", "a.zip")
+    assert (result.code, result.imported) == (3, [])
+    assert "its SHA-256 is " in result.message
+    assert PUBLISHED["malaria"].sha256 in result.message
+
+
+PREPARE = {
+    "no such dataset": (2, "did you mean 'cifar10'?", ["cifar11"]),
+    "no such dataset for an archive": (2, "'cifar11': did", ["cifar11", "--archive", "x"]),
+    "digits": (2, "comes with scikit-learn", ["digits"]),
+    "no such archive": (3, "x.zip cannot be read (No such", ["malaria", "--archive", "x.zip"]),
+    "a folder as an archive": (3, "pets is not a file", ["malaria", "--archive", "pets"]),
+    "both": (2, "give one of them", ["malaria", "--archive", "x", "--folder", "y"]),
+    "no place": (2, "--folder needs --data-dir", ["pets", "--folder", "pets"]),
+    "no folder": (3, "x does not exist", ["pets", "--folder", "x", "--data-dir", "y"]),
+    "no name": (2, "'../x' is neither", ["../x", "--folder", "pets", "--data-dir", "y"]),
+    "a place that is a file": (
+        5,
+        "file is not a folder that can be written",
+        ["pets", "--folder", "pets", "--data-dir", "file"],
+    ),
+}
+
+
+@pytest.mark.usefixtures("pets")
+@pytest.mark.parametrize(("code", "message", "arguments"), PREPARE.values(), ids=list(PREPARE))
+def test_what_cannot_be_prepared(kreproduce, code, message, arguments):
+    (kreproduce.folder / "file").touch()
+    refused(kreproduce, code, message, "prepare", *arguments)
+
+
+def test_check_names_what_is_damaged(kreproduce, pets):
+    (pets / "dog" / "004.png").write_bytes(b"")
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("data", "check", "pets", "--data-dir", "pets")
+    assert (result.code, result.imported) == (3, [])
+    assert "wrong: pets/dog/004.png cannot be read as an image" in result.output
+    assert "fingerprint  none" in result.output
+    assert result.message.startswith("kreproduce: one thing is wrong with the images of 'pets'")
+    assert tree(kreproduce.folder.parent) == before
+
+
+def test_check_counts_the_classes_of_the_paper(kreproduce):
+    unpacked(kreproduce.folder, "malaria")
+    result = kreproduce("data", "check", "malaria", "--data-dir", ".")
+    assert (result.code, result.imported) == (3, [])
+    assert "Parasitized     16           2     2        20\n" in result.output
+    assert "all             32           4     4        40\n" in result.output
+    assert "pixels       40 sizes from 20x30 to 59x30" in result.output
+    assert "wrong: class Uninfected has 20 images, and 13,779 in the paper" in result.output
+    assert "2 things are wrong" in result.message
+
+
+def test_check_obeys_no_name(kreproduce):
+    """Neither what a terminal would, nor what the library of the table would."""
+    write_images(kreproduce.folder / "pets", {"\x1b[31mcat": 4, "[bold]dog": 4})
+    (kreproduce.folder / "pets" / "[bold]dog" / "a\nb.png").touch()
+    result = kreproduce("data", "check", "pets", "--data-dir", "pets")
+    assert "?[31mcat" in result.output
+    assert "[bold]dog  " in result.output
+    assert "wrong: pets/[bold]dog/a?b.png cannot be read as an image (of no known" in result.output
+    assert "\x1b" not in result.output
+
+
+CHECK = {
+    "an unknown name": (2, "did you mean 'cifar10'?", ["cifar11"]),
+    "nothing prepared": (3, "run `kreproduce data prepare cifar10`", ["cifar10"]),
+    "no folder": (3, "x does not exist", ["pets", "--data-dir", "x"]),
+    "a file": (3, "file is a file", ["pets", "--data-dir", "file"]),
+    "digits elsewhere": (2, "'digits' is built in", ["digits", "--data-dir", "pets"]),
+}
+SHOW = CHECK | {
+    "no png": (2, "the sheet is a PNG; name it x.png", ["digits", "--output", "x.jpg"]),
+    "a folder": (5, "d.png cannot be written (it is a folder)", ["digits", "--output", "d.png"]),
+    "no such folder": (5, "there is no folder away", ["digits", "--output", "away/x.png"]),
+    "below a file": (5, "there is no folder file", ["digits", "--output", "file/x.png"]),
+}
+
+
+@pytest.mark.usefixtures("pets")
+@pytest.mark.parametrize(
+    ("command", "code", "message", "arguments"),
+    [("check", *case) for case in CHECK.values()] + [("show", *case) for case in SHOW.values()],
+    ids=[f"check {name}" for name in CHECK] + [f"show {name}" for name in SHOW],
+)
+def test_refusals_are_immediate(kreproduce, command, code, message, arguments):
+    (kreproduce.folder / "file").touch()
+    (kreproduce.folder / "d.png").mkdir()
+    refused(kreproduce, code, message, command, *arguments)
+
+
+@pytest.mark.parametrize("option", ["--count", "--epoch"])
+def test_show_of_nothing(kreproduce, option):
+    result = kreproduce("data", "show", "digits", option, "0")
+    assert (result.code, result.imported) == (2, [])
+    assert f"Invalid value for '{option}'" in result.message
+
+
+def test_show_writes_a_png_over_an_older_one(kreproduce):
+    (kreproduce.folder / "digits.png").write_text("old")
+    result = kreproduce("data", "show", "digits", "--count", "9")
+    assert (result.code, result.message, result.output) == (0, "", "wrote digits.png\n")
+    with Image.open(io.BytesIO((kreproduce.folder / "digits.png").read_bytes())) as sheet:
+        assert (sheet.format, sheet.size) == ("PNG", (8 * 118 + 6, 2 * (14 + 2 * 118 + 6) + 6))
+
+
+def test_show_of_a_damaged_image(kreproduce, pets):
+    for path in pets.rglob("*.png"):
+        path.write_bytes(b"")
+    result = kreproduce("data", "show", "pets", "--data-dir", "pets")
+    assert result.code == 3
+    assert "cannot be read as an image" in result.message
+    assert len(result.message.splitlines()) == 1
+    assert not (kreproduce.folder / "pets.png").exists()

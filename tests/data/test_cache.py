@@ -1,0 +1,253 @@
+"""Prepared caches: the same images without TensorFlow, of the same standing, or a refusal."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import published
+import pytest
+from support import write_images
+from tfds_sets import store_all
+
+from kreproduce.data import cache
+from kreproduce.data.dataset import load
+from kreproduce.data.images import Source
+from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
+from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.errors import DataError, StorageError
+from kreproduce.experiment import resolve
+
+DATASETS = ("cifar10", "malaria", "colorectal_histology")
+TRUE_COUNTS = {
+    "cifar10": {"train": [5000] * 10, "test": [1000] * 10},
+    "malaria": {"all": [13_779] * 2},
+    "colorectal_histology": {"all": [625] * 8},
+}
+
+
+def counted(dataset, kind):
+    """A source of the paper's numbers of images, each of one pixel."""
+    counts = TRUE_COUNTS[dataset]
+    labels = [np.tile(np.arange(len(c), dtype=np.int32), c[0]) for c in counts.values()]
+    every = np.concatenate(labels)
+    return Source(
+        name=dataset,
+        kind=kind,
+        class_names=tuple(map(str, range(len(np.unique(every))))),
+        labels=every,
+        names=[f"{i:06d}" for i in range(len(every))],
+        parts=np.repeat(list(counts), [len(part) for part in labels]),
+        decode=lambda index: np.full((1, 1, 3), index % 251, np.uint8),
+        listing="",
+        sequence=dataset == "cifar10",
+    )
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """A cache of nine small images."""
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    return prepare_folder("pets", tmp_path / "pets", tmp_path)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_run_gets_from_a_cache_what_it_gets_from_tfds(tmp_path, dataset):
+    store_all(tmp_path)
+    e = resolve({"dataset": dataset, "ch": 16, "input_size": 64}, {"data_name": "tiny"})
+    direct = load(e, locate(dataset, tmp_path))
+    prepare(dataset, tmp_path)
+    location = locate(dataset, tmp_path)
+    assert (location.kind, location.of_folder) == ("cache", False)
+    cached = load(e, location)
+    assert direct.record | {"cached": True} == cached.record
+    assert cached.class_names == direct.class_names
+    for part in ("train", "validation", "test"):
+        one, other = getattr(direct, part), getattr(cached, part)
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("kind", ["tfds", "archive", "folder"])
+def test_a_cache_keeps_what_its_images_count_as(tmp_path, dataset, kind):
+    path = cache.path_in(tmp_path, dataset)
+    cache.write(counted(dataset, kind), path)
+    location = locate(dataset, tmp_path)
+    assert location.of_folder == (kind == "folder")
+    reason = foreign_reason(open_source(location, dataset), dataset)
+    assert reason == ("read from a folder of images" if kind == "folder" else None)
+
+
+def arrays_of(path):
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def say(arrays, **changes):
+    """What a cache says of itself, changed."""
+    about = json.loads(arrays["about"].tobytes()) | changes
+    return {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
+
+
+FORGERIES = {
+    "its origin": lambda arrays: say(arrays, kind="tfds"),
+    "its order": lambda arrays: say(arrays, sequence=True),
+    "a name": lambda arrays: say(arrays, names=["x", *["y"] * 8]),
+    "a label": lambda arrays: {"labels": arrays["labels"][::-1]},
+    "a part": lambda arrays: {"parts": np.array(["train"] * 8 + ["test"])},
+    "a pixel": lambda arrays: {"pixels": arrays["pixels"] ^ (np.arange(3888) == 9)},
+    "its shapes": lambda arrays: {"shapes": arrays["shapes"] * [1, 2]},
+}
+
+
+@pytest.mark.parametrize("change", FORGERIES.values(), ids=list(FORGERIES))
+def test_what_was_changed_is_refused(pets, change):
+    arrays = arrays_of(pets)
+    np.savez(pets, **arrays)  # as it was: accepted
+    assert len(cache.read(pets).labels) == 9
+    np.savez(pets, **arrays | change(arrays))
+    with pytest.raises(DataError, match=r"is damaged .*checksum is of another content.*delete it"):
+        cache.read(pets)
+
+
+def test_a_forger_who_knows_the_checksum_still_needs_arrays_that_agree(pets):
+    arrays = arrays_of(pets)
+    for change in (
+        say(arrays, names=["x"]),
+        {"labels": arrays["labels"] + 1},
+        {"labels": arrays["labels"][:-1]},
+        {"parts": np.array(["here"] * 9)},
+        {"shapes": arrays["shapes"] * -1},
+        {"shapes": arrays["shapes"][:, :1]},
+        {"pixels": arrays["pixels"][:-1]},
+        {"pixels": arrays["pixels"].astype(np.float64)},
+    ):
+        forged = {**arrays, **change}
+        np.savez(pets, **forged | {"sha256": np.array(cache._checksum(forged))})
+        with pytest.raises(DataError, match="its arrays do not belong together"):
+            cache.read(pets)
+
+
+@pytest.mark.parametrize("at", [0.0, 0.001, 0.3, 0.6, 0.97, 0.9999])
+def test_what_was_cut_short_is_refused(pets, at):
+    content = pets.read_bytes()
+    pets.write_bytes(content[: int(at * len(content))])
+    with pytest.raises(DataError) as caught:
+        cache.read(pets)
+    assert str(caught.value).startswith(f"{pets} is damaged or no cache of images (")
+    assert "\n" not in str(caught.value)
+
+
+def test_of_flipped_bytes_none_changes_an_image(pets):
+    """Most are refused; some lie in fields of the container that nobody reads."""
+    content, images = pets.read_bytes(), list(cache.read(pets).read(range(9)))
+    refused = 0
+    for place in range(0, len(content), 97):
+        pets.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+        try:
+            found = list(cache.read(pets).read(range(9)))
+        except DataError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found, images)
+    assert refused > 0.8 * len(content) / 97
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK", b"\x93NUMPY\x01\x00v\x00{}", b"not a cache", b"\x80\x04K\x01."]
+)
+def test_other_files_are_refused_when_the_images_are_located(tmp_path, content):
+    cache.path_in(tmp_path, "pets").write_bytes(content)
+    with pytest.raises(DataError, match=r"pets\.kreproduce\.npz is damaged or no cache of images"):
+        locate("pets", tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(cache.path_in(tmp_path, "pets"))
+    with pytest.raises(DataError, match="it is not a file"):
+        locate("pets", tmp_path)
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    path = cache.path_in(tmp_path, "pets")
+    np.savez(path, about=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match="Object arrays cannot be loaded"):
+        locate("pets", tmp_path)
+
+
+def test_a_cache_of_another_name_is_not_taken_for_it(pets):
+    pets.rename(cache.path_in(pets.parent, "cifar10"))
+    with pytest.raises(DataError, match="holds images of 'pets', not of 'cifar10': rename it"):
+        locate("cifar10", pets.parent)
+
+
+def test_a_damaged_image_leaves_no_cache(tmp_path):
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    (tmp_path / "pets" / "dog" / "003.png").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"dog/003\.png cannot be read as an image"):
+        prepare_folder("pets", tmp_path / "pets", tmp_path / "data")
+    assert [entry.name for entry in (tmp_path / "data").iterdir()] == [".pets.lock"]
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    (tmp_path / "pets" / "cat" / "000.png").rename(tmp_path / "pets" / "cat" / "\udcff.png")
+    source = cache.read(prepare_folder("pets", tmp_path / "pets", tmp_path))
+    assert source.names[3] == "cat/\udcff.png"
+
+
+def test_a_full_disk_leaves_no_cache(tmp_path, monkeypatch):
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(StorageError, match="cannot be written: No space left on device"):
+        prepare_folder("pets", tmp_path / "pets", tmp_path / "data")
+    assert [entry.name for entry in (tmp_path / "data").iterdir()] == [".pets.lock"]
+
+
+def test_images_of_many_sizes_and_an_archive(tmp_path):
+    archive = published.archive(tmp_path, "malaria")
+    known = {"malaria": published.described(archive)}
+    source = cache.read(prepare_archive("malaria", archive, tmp_path, known))
+    assert source.kind == "archive"
+    shapes = sorted(image.shape for image in source.read(range(40)))
+    assert shapes == [(height, 30, 3) for height in range(20, 60)]
+
+
+def test_it_is_read_without_tensorflow_and_tfds(pets):
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'tensorflow_datasets', 'PIL', 'sklearn'):\n"
+        "    sys.modules[name] = None\n"  # an import of it fails
+        "from pathlib import Path\n"
+        "from kreproduce.data import dataset, sources\n"
+        "from kreproduce.experiment import resolve\n"
+        "e = resolve({'dataset': 'pets', 'ch': 16, 'classes': 2})\n"
+        f"data = dataset.load(e, sources.locate('pets', Path({str(pets.parent)!r})))\n"
+        "print(data.record['train'], data.record['cached'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["5", "True"]
+
+
+@pytest.mark.slow
+def test_cifar10_loads_from_a_cache_in_two_seconds(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (60_000, 32, 32, 3), np.uint8)
+    source = counted("cifar10", "tfds")
+    source = Source(**{**vars(source), "decode": pixels.__getitem__})
+    cache.write(source, cache.path_in(tmp_path, "cifar10"))
+    e = resolve({"dataset": "cifar10", "ch": 16})
+    seconds = []
+    for _ in range(5):  # others may be at work on the machine
+        began = time.perf_counter()
+        data = load(e, locate("cifar10", tmp_path))
+        seconds.append(time.perf_counter() - began)
+    assert data.record["original"]
+    assert min(seconds) < 2, seconds
