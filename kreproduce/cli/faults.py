@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from kreproduce import __version__
 from kreproduce.errors import KreproduceError, OutOfMemoryError, StorageError
@@ -67,10 +68,14 @@ def _reported(error: Exception) -> str:
         os.close(descriptor)
         Path(path).write_text(report, "utf-8", "replace")
     except OSError:  # no place to save it
-        return f"{report}\nkreproduce: {what}"
+        print(report, file=sys.stderr)
+        return f"{what}; please report it with the traceback above"
     return f"{what}; please report it with {path}, which has the traceback"
 
 
-def _end(message: str, exit_code: int) -> None:
-    print(f"kreproduce: {message}", file=sys.stderr)
+def _end(message: str, exit_code: int) -> NoReturn:
+    # A file's name may have what moves a terminal's cursor.
+    plain = "".join(character if character.isprintable() else "?" for character in message)
+    with contextlib.suppress(OSError):  # it may go into a file on the full disk
+        print(f"kreproduce: {plain}", file=sys.stderr)
     raise SystemExit(exit_code)

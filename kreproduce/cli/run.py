@@ -1,16 +1,16 @@
 """`kreproduce run`: train, test and record one experiment."""
 
-import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kreproduce import backend, quiet
 from kreproduce.errors import SettingsError, StateError
 from kreproduce.interruption import Interruptions
+from kreproduce.training import cluster
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location
@@ -49,7 +49,8 @@ def run(
         Path | None,
         typer.Option(
             readable=False,  # `check_folder` says it in one sentence
-            help="A folder of images (train/CLASS/*, test/CLASS/*, or CLASS/*), or TFDS'.",
+            help="A folder of images (train/CLASS/*, test/CLASS/*, or CLASS/*), or that of a "
+            "prepared file or of TFDS.",
         ),
     ] = None,
     data_name: Annotated[
@@ -68,6 +69,10 @@ def run(
     devices: Annotated[
         str, typer.Option(metavar="all|N|LIST", help="GPUs that share each batch, say 2 or 0,3.")
     ] = "all",
+    sync_bn: Annotated[
+        bool,
+        typer.Option("--sync-bn", help="Normalise over the whole batch, not each GPU's share."),
+    ] = False,
     deterministic: Annotated[
         bool | None,
         typer.Option(
@@ -104,10 +109,12 @@ def run(
         _print_summary(record, experiment)
         print("it was finished before; --force runs it anew")
         return
+    backend.check()
+    cluster.check(os.environ.get("TF_CONFIG"))
     folder.check_free()
     folder.check_writable()
     with Interruptions():
-        _train(experiment, location, folder, Choice(force, devices, deterministic))
+        _train(experiment, location, folder, Choice(force, devices, sync_bn, deterministic))
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ class Choice:
 
     force: bool
     devices: str
+    sync_bn: bool
     deterministic: bool | None
 
 
@@ -143,11 +151,11 @@ def _implied(location: "Location", dataset: str) -> Setting:
     """What a folder of images says by itself: its name in records and its classes."""
     from kreproduce.data import sources
 
-    if location.kind != "folder":
+    if not location.of_folder:
         return {}
     if dataset in sources.DATASETS:
         return {"data_name": f"{dataset}-folder"}
-    return {"classes": len(sources.open_source(location, dataset).class_names)}
+    return {"classes": len(sources.class_names(location, dataset))}
 
 
 def check_same_images(
@@ -156,7 +164,7 @@ def check_same_images(
     """Another folder under the same name is another experiment, not a finished one."""
     from kreproduce.data import sources
 
-    if location.kind != "folder":
+    if not location.of_folder:
         return
     listing = sources.open_source(location, experiment.dataset).listing
     if listing != record["data"].get("listing"):  # a record made by hand may have none
@@ -190,31 +198,16 @@ def _train(
         report = Report()
         checkpoint = None if choice.force else folder.checkpoint(report.warn)
         # Only now: importing Keras takes seconds, and bad images are refused at once.
-        with _quiet_standard_error():
+        with quiet.standard_error():
             from kreproduce.training import devices, trainer
 
         found = devices.find(choice.devices, choice.deterministic)
+        found = replace(found, synchronized=choice.sync_bn)
         record = trainer.run(experiment, images, folder, report, found, checkpoint)
     finally:
         folder.close()
     _print_summary(record, experiment)
     print(f"  recorded in {folder.path}")
-
-
-@contextlib.contextmanager
-def _quiet_standard_error() -> Iterator[None]:
-    """Around the import of TensorFlow, whose C++ writes half a page there whatever one sets.
-
-    What Python raises still comes through.
-    """
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _print_summary(record: dict[str, Any], experiment: "Experiment") -> None:
@@ -225,8 +218,6 @@ def _print_summary(record: dict[str, Any], experiment: "Experiment") -> None:
 
 def _print_plan(experiment: "Experiment", folder: "RunFolder") -> None:
     """The resolved settings, what the network costs, and where the run would be recorded."""
-    from dataclasses import replace
-
     import yaml
 
     from kreproduce.network.cost import count

@@ -48,6 +48,8 @@ def assemble(experiment: Experiment, image_shape: tuple[int, ...], devices: Devi
     keras.utils.set_random_seed(experiment.seed)
     with _dtype_policy(precision), devices.scope():
         network = build(experiment.architecture)
+        if devices.synchronized and devices.replicas > 1:
+            _synchronize(network)
         model = _with_warp(network, experiment, image_shape)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
         model.compile(
@@ -60,6 +62,13 @@ def assemble(experiment: Experiment, image_shape: tuple[int, ...], devices: Devi
         model.optimizer.build(model.trainable_variables)
     loss = next(metric for metric in model.metrics if metric.name == "loss")
     return Assembly(network, model, loss, accuracy, precision)
+
+
+def _synchronize(network: keras.Model) -> None:
+    """Have batch normalisation take its statistics over all replicas."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True  # read when the model is traced, which is later
 
 
 @contextmanager

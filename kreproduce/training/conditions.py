@@ -20,6 +20,7 @@ def of(experiment: Experiment, assembly: Assembly, devices: Devices) -> dict[str
         "devices": list(devices.names),
         "gpu": devices.gpu,
         "replicas": devices.replicas,
+        "synchronized": devices.synchronized and devices.replicas > 1,
         "deterministic": devices.deterministic,
         "backend": keras.backend.backend(),
         "precision": assembly.precision,

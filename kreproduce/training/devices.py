@@ -4,7 +4,6 @@ The one file that asks a backend by name.
 """
 
 import contextlib
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -27,6 +26,8 @@ class Devices:
         mirrored: TensorFlow's names of the devices to share each batch among, if several.
         tensor_float_32: whether products of float32 may be computed with 10 bits of mantissa.
         deterministic: whether the same run gives the same weights to the last bit.
+        synchronized: whether batch normalisation is over the whole batch, not each replica's
+            share.
     """
 
     gpu: bool
@@ -34,6 +35,7 @@ class Devices:
     mirrored: tuple[str, ...] = ()
     tensor_float_32: bool | None = None
     deterministic: bool = False
+    synchronized: bool = False
 
     @property
     def replicas(self) -> int:
@@ -107,40 +109,33 @@ def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:
     return numbers
 
 
-def check_batch(batch_size: int, devices: Devices) -> None:
-    """Refuse a batch that the replicas cannot share evenly.
+def check_batch(batch_size: int, images: int, devices: Devices) -> None:
+    """Refuse batches that the replicas cannot share.
+
+    Args:
+        batch_size: images a batch.
+        images: how many there are, in batches of that size and a last one of the rest.
+        devices: the replicas.
 
     Raises:
-        SettingsError: `batch_size` is no multiple of the replicas; the message has the nearest.
+        SettingsError: `batch_size` is no multiple of the replicas, and the message has the
+            nearest; or the last batch leaves a replica with nothing, or is the only one and
+            no multiple.
     """
-    replicas = devices.replicas
+    replicas, rest = devices.replicas, images % batch_size
     if batch_size % replicas:
         nearest = max(round(batch_size / replicas), 1) * replicas
         raise SettingsError(
             f"a batch of {batch_size} cannot be shared evenly by {replicas} devices; the nearest "
             f"that can is --set batch_size={nearest}, or choose others with --devices"
         )
-
-
-def check_cluster(cluster: str | None) -> None:
-    """Refuse to be one of several machines that train one run together.
-
-    Args:
-        cluster: the environment variable TF_CONFIG.
-
-    Raises:
-        SettingsError: it names several workers.
-    """
-    try:
-        members = json.loads(cluster or "{}").get("cluster", {})
-        workers = [one for role in ("chief", "worker") for one in members.get(role, [])]
-    except (ValueError, AttributeError, TypeError):
-        return
-    if len(workers) > 1:
+    # TensorFlow gives each replica the rounded-up share as long as there are images.
+    share = -(-rest // replicas)
+    empty = rest and -(-rest // share) < replicas
+    if empty or (images < batch_size and rest % replicas):
         raise SettingsError(
-            f"TF_CONFIG names {len(workers)} workers, and one run cannot use several machines; "
-            "unset it, and give each machine runs of its own with `kreproduce sweep --shard i/n` "
-            "or `--ray`"
+            f"of {images:,} images in batches of {batch_size} the last has {rest}, which "
+            f"{replicas} devices cannot share; choose fewer with --devices"
         )
 
 

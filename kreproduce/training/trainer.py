@@ -5,7 +5,6 @@ Knows no architecture and no dataset by name; what differs between them is in th
 
 import contextlib
 import time
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,30 +12,26 @@ import numpy as np
 
 from kreproduce.data.dataset import Dataset
 from kreproduce.errors import DivergedError, KreproduceError, OutOfMemoryError, StorageError
-from kreproduce.evaluation import SHOWN, evaluate
 from kreproduce.experiment import Experiment
 from kreproduce.interruption import Interrupted, Interruptions
-from kreproduce.network.cost import count
 from kreproduce.report import Report
 from kreproduce.runs import Epoch, RunFolder, code_version, now
-from kreproduce.training import conditions, state
+from kreproduce.training import conditions, recording, state
 from kreproduce.training import devices as devices_module
 from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import (
     Batches,
     Views,
     dropout_seeds,
-    plain_views,
     training_views,
     validation_views,
 )
 from kreproduce.training.checkpoint import Checkpoint
 from kreproduce.training.devices import Devices
+from kreproduce.training.pauses import Pauses, Stopping
 from kreproduce.training.schedule import learning_rate
 from kreproduce.training.state import Progress
-
-# The paper keeps the first (section 2.10); the authors' runs of 50 epochs kept the second.
-LOWEST_LOSS, HIGHEST_ACCURACY = "lowest validation loss", "highest validation accuracy"
+from kreproduce.training.testing import outcome
 
 # A checkpoint at the end of each epoch, and in longer ones after so many seconds.
 SAVE_SECONDS = 300.0
@@ -70,7 +65,8 @@ def run(
         Interrupted: by a signal; the state is saved.
     """
     devices = devices or devices_module.find()
-    devices_module.check_batch(experiment.batch_size, devices)
+    for subset in (dataset.train, dataset.validation):
+        devices_module.check_batch(experiment.batch_size, len(subset.labels), devices)
     witness = {"identity": experiment.identity, "fingerprint": dataset.record["fingerprint"]}
     if checkpoint is not None:
         with folder.named():
@@ -145,7 +141,7 @@ class Trainer:
         self.folder.write_settings(session | {"data": self.dataset.record})
         self.folder.check_space(self._captured())
         self._save()
-        self._write_history()
+        self.folder.write_history(self.progress.history)
 
     def train(self) -> None:
         """The epochs that are missing, the weights of the best ones kept on disk."""
@@ -165,40 +161,19 @@ class Trainer:
     def test(self) -> None:
         """Test the weights kept, shown plain and flipped."""
         started = time.perf_counter()
+        outcomes: dict[int, dict[str, Any]] = {}
         for which, epoch in self.progress.best.items():
-            known = [self.tests[other] for other in self.tests if self._best(other) == epoch]
-            self.tests[which] = known[0] if known else self._tested(which)
+            if epoch not in outcomes:
+                outcomes[epoch] = self._tested(which)
+            self.tests[which] = outcomes[epoch]
         self.seconds["test"] = time.perf_counter() - started
 
     def record(self) -> dict[str, Any]:
         """Everything that is known of the run now that it is complete."""
-        trained = count(self.experiment.architecture)
-        counted = count(replace(self.experiment.architecture, padding="counted"))
-        seconds = [epoch.seconds for epoch in self.progress.history]
-        return {
-            "run": self.experiment.run_name,
-            "identity": self.experiment.identity,
-            "settings": self.experiment.model_dump(),
-            "partial": self.experiment.limit is not None,
-            "data": self.dataset.record,
-            "parameters": trained.parameters,
-            "computations": counted.computations,  # as the paper counts
-            "computations_trained": trained.computations,
-            "best_epoch": self.progress.best,
-            "test": self.tests,
-            "seconds": self.seconds
-            | {
-                "training": sum(seconds),
-                "first_epoch": seconds[0],
-                "median_epoch": float(np.median(seconds[1:] or seconds)),
-            },
-            "conditions": self.session["conditions"],
-            "code": self.session["code"],
-            "sessions": self.progress.sessions,
-            "weights": {which: self.folder.digest(which) for which in self.progress.best},
-            "started": self.progress.sessions[0]["started"],
-            "finished": now(),
-        }
+        weights = {which: self.folder.digest(which) for which in self.progress.best}
+        return recording.record(
+            self.experiment, self.dataset, self.progress, self.tests, self.seconds, weights
+        )
 
     def _go_on(self, checkpoint: Checkpoint) -> None:
         with self.folder.named():
@@ -215,7 +190,8 @@ class Trainer:
         while self.progress.step < self._steps:
             self._fit(epoch)
             self._check_finite("training", self._mean(self.assembly.loss))
-            if self.progress.step < self._steps or self.interruptions.requested:
+            ended, late = self.progress.step == self._steps, self.progress.seconds > SAVE_SECONDS
+            if not ended or late or self.interruptions.requested:
                 self._save()
             self.interruptions.check()
         trained = state.values(state.sums(self.assembly))
@@ -248,37 +224,36 @@ class Trainer:
             self._batches(views, first=self.progress.step),
             shuffle=False,
             verbose=0,
-            callbacks=[_Pauses(self, started + SAVE_SECONDS)],
+            callbacks=[self._pauses(started + SAVE_SECONDS)],
         )
         self.progress.seconds += time.perf_counter() - started
+
+    def _pauses(self, deadline: float) -> Pauses:
+        def after(step: int) -> bool:
+            self.progress.step = step
+            self.report.step()
+            return self.interruptions.requested or time.perf_counter() > deadline
+
+        return Pauses(self.progress.step, state.sums(self.assembly), after)
 
     def _validate(self, epoch: int) -> dict[str, float]:
         started = time.perf_counter()
         views = validation_views(self.experiment, self.dataset.validation, epoch)
         validated: dict[str, float] = self.model.evaluate(
-            self._batches(views), verbose=0, return_dict=True, callbacks=[self._stopping()]
+            self._batches(views),
+            verbose=0,
+            return_dict=True,
+            callbacks=[Stopping(self.interruptions)],
         )
         self.progress.seconds += time.perf_counter() - started
         return validated
 
     def _end_epoch(self, row: Epoch) -> None:
-        """Keep the weights if this epoch is the best, by either rule; the first of equals."""
-        history, progress = self.progress.history, self.progress
-        better = {
-            LOWEST_LOSS: all(row.val_loss < other.val_loss for other in history),
-            HIGHEST_ACCURACY: all(row.val_accuracy > other.val_accuracy for other in history),
-        }
-        best = [which for which, is_better in better.items() if is_better]
-        progress.history = [*history, row]
-        progress.epoch, progress.step, progress.seconds = row.epoch, 0, 0.0
-        if best:
-            progress.best = progress.best | dict.fromkeys(best, row.epoch)
-            progress.kept[row.epoch] = state.values(self.network.weights)
-            progress.kept = {epoch: progress.kept[epoch] for epoch in progress.best.values()}
+        best = self.progress.end_epoch(row, lambda: state.values(self.network.weights))
         self._save()
         for which in best:
             self._export(which)
-        self._write_history()
+        self.folder.write_history(self.progress.history)
         self.report.epoch(row, best)
 
     def _save(self) -> None:
@@ -291,29 +266,14 @@ class Trainer:
     def _export(self, which: str) -> None:
         """Write the best weights as Keras has them, for whoever wants to use them."""
         present = state.values(self.network.weights)
-        state.assign(self.network.weights, self.progress.kept[self._best(which)])
+        state.assign(self.network.weights, self.progress.kept[self.progress.best[which]])
         self.folder.keep_weights(which, self.network.save_weights)
         state.assign(self.network.weights, present)
 
-    def _write_history(self) -> None:
-        self.folder.write_history(self.progress.history)
-
     def _tested(self, which: str) -> dict[str, Any]:
-        state.assign(self.network.weights, self.progress.kept[self._best(which)])
-        self.report.say(f"testing the weights of the {which} (epoch {self._best(which)})")
-        logits = {}
-        for shown in SHOWN:
-            views = plain_views(
-                self.experiment,
-                self.dataset.test,
-                horizontal=shown == "horizontal",
-                vertical=shown == "vertical",
-            )
-            logits[shown] = self.model.predict(
-                self._batches(views), verbose=0, callbacks=[self._stopping()]
-            )
-            self.interruptions.check()
-        return evaluate(logits, self.dataset.test.labels, self.dataset.class_names)
+        state.assign(self.network.weights, self.progress.kept[self.progress.best[which]])
+        self.report.say(f"testing the weights of the {which} (epoch {self.progress.best[which]})")
+        return outcome(self.model, self.experiment, self.dataset, self.interruptions)
 
     def _leave(self, how: Any, why: str | None = None) -> None:
         # What stopped the run may keep its state from being written, too.
@@ -330,53 +290,16 @@ class Trainer:
     def _batches(self, views: Views, first: int = 0) -> Batches:
         return Batches(views, self.experiment.batch_size, first)
 
-    def _best(self, which: str) -> int:
-        return self.progress.best[which]
-
     def _step(self) -> int:
         """Training steps since the beginning."""
         return self.progress.epoch * self._steps + self.progress.step
 
     def _where(self) -> str:
-        epoch, step, epochs = self.progress.epoch, self.progress.step, self.experiment.epochs
-        if epoch == epochs:
-            return f"behind epoch {epochs}, before the test"
-        return f"in epoch {epoch + 1} of {epochs}, behind step {step} of {self._steps}"
-
-    def _stopping(self) -> keras.callbacks.Callback:
-        """Breaks off a validation or a test that nobody will wait for."""
-
-        def look(batch: int, logs: Any) -> None:  # noqa: ARG001 (Keras names them)
-            if self.interruptions.requested:
-                self.model.stop_evaluating = self.model.stop_predicting = True
-
-        return keras.callbacks.LambdaCallback(on_test_batch_end=look, on_predict_batch_end=look)
+        return self.progress.place(self.experiment.epochs, self._steps)
 
     @staticmethod
     def _mean(metric: keras.metrics.Metric) -> float:
         return float(metric.result())
-
-
-class _Pauses(keras.callbacks.Callback):
-    """Counts the steps, and ends a `fit` when it is time to save or to stop."""
-
-    def __init__(self, trainer: Trainer, deadline: float):
-        super().__init__()
-        self._trainer = trainer
-        self._deadline = deadline
-        self._first = trainer.progress.step
-        self._sums = state.values(state.sums(trainer.assembly))
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        if self._first:  # Keras has just set them to zero
-            state.assign(state.sums(self._trainer.assembly), self._sums)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        trainer = self._trainer
-        trainer.progress.step = self._first + batch + 1
-        trainer.report.step()
-        if trainer.interruptions.requested or time.perf_counter() > self._deadline:
-            self.model.stop_training = True
 
 
 @contextlib.contextmanager

@@ -68,8 +68,21 @@ def test_without_a_gpu_it_is_the_cpu_and_deterministic():
 def test_a_batch_that_cannot_be_shared_is_refused(batch_size, replicas, nearest):
     several = Devices(True, ("A",) * replicas, tuple(f"GPU:{i}" for i in range(replicas)))
     with pytest.raises(SettingsError, match=f"nearest that can is --set batch_size={nearest},"):
-        devices.check_batch(batch_size, several)
-    devices.check_batch(replicas * 7, several)
+        devices.check_batch(batch_size, 10 * batch_size, several)
+    devices.check_batch(replicas * 7, replicas * 7 * 3, several)
+
+
+@pytest.mark.parametrize("images", [67, 70, 70 + 8 * 9, 5, 7])
+def test_a_last_batch_that_leaves_a_device_with_nothing_is_refused(images):
+    several = Devices(True, ("A",) * 4, tuple(f"GPU:{i}" for i in range(4)))
+    with pytest.raises(SettingsError, match=f"the last has {images % 8}, which 4 devices cannot"):
+        devices.check_batch(8, images, several)
+
+
+@pytest.mark.parametrize("images", [64, 68, 71, 45_000, 4])
+def test_a_smaller_last_batch_is_shared(images):
+    several = Devices(True, ("A",) * 4, tuple(f"GPU:{i}" for i in range(4)))
+    devices.check_batch(8, images, several)
 
 
 def test_out_of_memory_is_known_by_what_the_backends_raise():

@@ -1,0 +1,43 @@
+"""A backend that is not there is refused before anything slow."""
+
+import importlib.util
+
+import pytest
+
+from kreproduce import backend
+from kreproduce.errors import SettingsError
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    def only(*names):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in names or None)
+
+    return only
+
+
+def test_what_is_installed_is_taken(monkeypatch, installed):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    installed("tensorflow", "torch")
+    backend.check()
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    backend.check()
+
+
+@pytest.mark.parametrize(
+    ("there", "way_out"),
+    [(("torch",), "or set KERAS_BACKEND=torch"), ((), "or jax, or torch")],
+)
+def test_a_missing_one_is_named_with_the_way_out(monkeypatch, installed, there, way_out):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    installed(*there)
+    with pytest.raises(SettingsError, match=f"^tensorflow is not installed: .*, {way_out}$"):
+        backend.check()
+
+
+def test_the_command_line_refuses_an_unknown_one(kreproduce, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflaw")
+    refused = kreproduce("run", "digits")
+    assert (refused.code, refused.imported) == (2, [])
+    assert "KERAS_BACKEND=tensorflaw is no backend: did you mean 'tensorflow'?" in refused.message
+    assert list(kreproduce.folder.iterdir()) == []
