@@ -14,8 +14,9 @@ from kreproduce.errors import SettingsError
 from kreproduce.experiment import of_row, parse_overrides, resolve
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import run_command
-from kreproduce.sweep.estimate import Estimate, Estimates, total
-from kreproduce.sweep.plan import Job, plan
+from kreproduce.sweep.estimate import Estimate, of_gpus, of_this_machine, total
+from kreproduce.sweep.overview import longest_first
+from kreproduce.sweep.plan import Job, plan, shard
 from kreproduce.sweep.targets import Target, find
 
 
@@ -38,9 +39,18 @@ def write_status(folder, state, epoch=0, pid=1, host=None):
     (folder.path / "status.json").write_text(json.dumps(status))
 
 
-def write_record(folder, seconds=2.0, finished="2026-01-01", host=None, device="a CPU", **other):
+def write_record(
+    folder,
+    seconds=2.0,
+    finished="2026-01-01",
+    host=None,
+    device="a CPU",
+    gpu=True,
+    replicas=1,
+    **other,
+):
     write_status(folder, "finished", host=host)
-    record = record_of(folder.experiment, devices=[device])
+    record = record_of(folder.experiment, devices=[device], gpu=gpu, replicas=replicas)
     record |= {"seconds": {"median_epoch": seconds}, "finished": finished}
     (folder.path / "record.json").write_text(json.dumps(record | other))
 
@@ -174,10 +184,61 @@ def test_a_status_that_is_a_pipe_keeps_nobody_waiting(tmp_path):
 def test_a_run_under_way_is_left_alone(tmp_path):
     planned = job(tmp_path, digits())
     at_it = RunFolder(tmp_path, digits())
-    at_it.start({})
+    at_it.claim()
+    write_status(planned.folder, "running")
     assert (planned.state, planned.is_open) == ("under way", False)
     at_it.close()
     assert (planned.state, planned.is_open) == ("broken off", True)
+
+
+@pytest.mark.parametrize(
+    ("state", "epoch", "done"),
+    [
+        ("interrupted", 7, 7),
+        ("running", 7, 7),  # broken off
+        ("failed", 7, 7),
+        ("finished", 7, 0),  # without its record it is missing
+        ("interrupted", 13, 12),  # of the 12 there are
+        ("interrupted", -1, 0),
+        ("interrupted", "7", 0),
+    ],
+)
+def test_the_epochs_that_an_unfinished_run_has_behind_it(tmp_path, state, epoch, done):
+    planned = job(tmp_path, digits())
+    assert planned.epochs_done == 0
+    write_status(planned.folder, state, epoch)
+    assert planned.epochs_done == done
+
+
+# Shards
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+@pytest.mark.parametrize("of", [1, 2, 3, 7, 31, 32, 100])
+def test_shards_are_disjoint_and_cover_the_plan(tmp_path, seeds, of):
+    wanted = [
+        (target, resolve({"dataset": target.source, "seed": seed}, target.settings))
+        for seed in seeds
+        for target in find(["all"])
+    ]
+    jobs = plan(wanted, tmp_path)
+    shards = [[job.name for job in shard(jobs, part, of)] for part in range(1, of + 1)]
+    together = [name for names in shards for name in names]
+    assert len(together) == len(set(together)) == 31 * len(seeds)
+    assert set(together) == {job.name for job in jobs}
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+
+
+def test_a_shard_is_the_same_whatever_is_done(tmp_path):
+    wanted = experiments(find(["5"]))
+    before = [job.name for job in shard(plan(wanted, tmp_path), 2, 3)]
+    jobs = plan(wanted, tmp_path)
+    write_record(jobs[0].folder)
+    write_status(jobs[1].folder, "interrupted", 3)
+    write_status(jobs[4].folder, "failed", 3)
+    after = shard(plan(wanted, tmp_path), 2, 3)
+    assert [job.name for job in after] == before
+    assert {job.state for job in after} == {"missing", "interrupted", "failed"}
 
 
 # Time
@@ -189,7 +250,7 @@ def test_this_machines_last_record_of_the_same_network_tells_the_time(tmp_path):
     write_record(job(tmp_path, digits(seed=3)).folder, 1.0, "2026-01-03", host="elsewhere")
     write_record(job(tmp_path, digits(seed=4, ch=4)).folder, 5.0, "2026-01-04")
     write_record(job(tmp_path, digits(seed=5, limit=20)).folder, 0.1, "2026-01-05")
-    estimates = Estimates(tmp_path)
+    estimates = of_this_machine(tmp_path)
     expected = Estimate(60.0, "this machine's records, new")
     assert estimates.of(digits(seed=9, epochs=20)) == expected
     assert estimates.of(digits(ch=8)) is None
@@ -199,34 +260,85 @@ def test_this_machines_last_record_of_the_same_network_tells_the_time(tmp_path):
 def test_records_come_before_the_authors(tmp_path):
     row = next(row for row in paper.rows(6) if row.label.endswith("V2 32ch"))
     experiment = of_row(row)
-    theirs = Estimates(tmp_path).of(experiment)
+    theirs = of_this_machine(tmp_path).of(experiment)
     assert theirs == Estimate(180 * 115.0, "the authors' runs, Tesla V100 16 GB")
     short = experiment.model_copy(update={"epochs": 3, "cycle": 25, "batch_size": 64})
     write_record(job(tmp_path, short).folder, 10.0)
-    assert Estimates(tmp_path).of(experiment).seconds == 1800.0
+    assert of_this_machine(tmp_path).of(experiment).seconds == 1800.0
 
 
 def test_a_record_of_another_version_tells_nothing(tmp_path):
     write_record(job(tmp_path, digits()).folder, record_version=0)
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "record.json").write_text("{")
-    assert Estimates(tmp_path).of(digits()) is None
+    assert of_this_machine(tmp_path).of(digits()) is None
 
 
-def test_the_authors_tell_nothing_of_runs_they_did_not_publish(tmp_path):
-    estimates = Estimates(tmp_path)
-    no_l = next(row for row in paper.rows(5) if not row.layer_l)
-    assert estimates.of(of_row(no_l)) is None
+def test_the_authors_tell_nothing_of_runs_that_are_not_theirs(tmp_path):
+    estimates = of_this_machine(tmp_path)
     published = of_row(paper.rows(2)[-1])
     assert estimates.of(published).seconds == 50 * 169.0
     assert estimates.of(published.model_copy(update={"limit": 100})) is None
     assert estimates.of(published.model_copy(update={"batch_size": 32})) is None
 
 
+def test_without_l_and_with_relu_the_run_with_l_and_swish_is_a_guess(tmp_path):
+    estimates = of_this_machine(tmp_path)
+    guessed = [row for row in paper.rows(5) if not row.layer_l or row.activation == "relu"]
+    assert len(guessed) == 8
+    for row in guessed:
+        whole = next(
+            other
+            for other in paper.rows(5)
+            if (other.ch, other.layer_l, other.activation) == (row.ch, True, "swish")
+        )
+        guess, exact = estimates.of(of_row(row)), estimates.of(of_row(whole))
+        assert guess.seconds == exact.seconds
+        assert "(a guess)" in guess.source
+        assert "(a guess)" not in exact.source
+
+
+def test_what_is_done_takes_no_time(tmp_path):
+    write_record(job(tmp_path, digits(seed=1)).folder, 3.0)
+    estimates = of_this_machine(tmp_path)
+    assert estimates.of(digits(epochs=20), done=5).seconds == 45.0
+    assert estimates.of(digits(epochs=20), done=20).seconds == 0.0
+
+
+def test_the_time_on_gpus_is_that_of_records_with_one_gpu_wherever_they_were_made(tmp_path):
+    there = {"host": "elsewhere", "finished": "2026-01-02"}
+    write_record(job(tmp_path, digits(ch=4)).folder, 3.0, device="H200", **there)
+    write_record(job(tmp_path, digits(ch=8)).folder, 5.0, gpu=False, **there)
+    write_record(job(tmp_path, digits(ch=16)).folder, 7.0, replicas=2, **there)
+    estimates = of_gpus(tmp_path)
+    assert estimates.of(digits(ch=4, epochs=2)) == Estimate(6.0, "records, H200")
+    assert estimates.of(digits(ch=8)) is None
+    assert estimates.of(digits(ch=16)) is None
+
+
 def test_the_sums_name_each_source(tmp_path):
     one, other = Estimate(2.0, "here"), Estimate(3.0, "there")
     sums = total([one, other, None, one])
     assert sums == {"here": (2, 4.0), "there": (1, 3.0), "": (1, 0.0)}
+
+
+def test_several_at_a_time_begin_with_the_longest(tmp_path):
+    jobs = plan(experiments(find(["6", "5"], ["baseline", "V2 32ch"])), tmp_path)
+    jobs += [job(tmp_path, digits())]  # of an unknown time
+    epochs = {j.name: (j.experiment.epochs, j.experiment.model_name) for j in jobs}
+    ordered = [epochs[j.name] for j in longest_first(jobs, of_this_machine(tmp_path))]
+    assert ordered == [
+        (180, "baseline"),
+        (180, "v2-32ch"),
+        (50, "baseline"),
+        (50, "v2-32ch"),
+        (50, "v2-32ch-nol"),
+        (50, "v2-32ch-relu"),
+        (12, "v2-16ch"),
+    ]
+    write_status(jobs[0].folder, "interrupted", 179)
+    ordered = [epochs[j.name] for j in longest_first(jobs, of_this_machine(tmp_path))]
+    assert ordered[-2] == (180, "baseline")
 
 
 # What a child is told

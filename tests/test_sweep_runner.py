@@ -15,8 +15,10 @@ from tables.recorded import record_of
 
 from kreproduce.errors import StorageError
 from kreproduce.experiment import resolve
+from kreproduce.interruption import Interrupted
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import Child
+from kreproduce.sweep.here import ThisMachine
 from kreproduce.sweep.plan import plan
 from kreproduce.sweep.runner import Runner
 from kreproduce.sweep.targets import Target
@@ -29,11 +31,16 @@ DOES = {
     "crash": "raise ValueError('odd')",
     "vanish": "pass",
     "leave it": "sys.exit(6)",
+    "be told to stop": "sys.exit(143)",
     "die": "os.kill(os.getpid(), signal.SIGKILL)",
     "abort": "os.kill(os.getpid(), signal.SIGABRT)",
     "environment": "print(json.dumps(dict(os.environ))); record()",
     "one at a time": "other('running'); time.sleep(0.3); os.remove('running'); record()",
     "together": "open(identity, 'w'); wait(lambda: len(os.listdir('.')) >= 2); record()",
+    "environment, all at once": (
+        "print(json.dumps(dict(os.environ))); open(identity, 'w'); "
+        "wait(lambda: len(os.listdir('.')) == int(os.environ['ALL'])); record()"
+    ),
     "hang": "status('running', 3); time.sleep(60)",
     "ignore": "signal.signal(2, signal.SIG_IGN); status('running', 3); time.sleep(60)",
 }
@@ -86,7 +93,7 @@ class Recorder(View):
 def sweep(tmp_path):
     """A runner of stubs that do one of DOES each; seeds count from 1."""
 
-    def make(*does, **options):
+    def make(*does, at_a_time=1, gpus=(), **options):
         target = Target(None, "a.yaml", "a.yaml")
         seeds = range(1, len(does) + 1)
         wanted = [(target, resolve({"dataset": "digits", "seed": seed})) for seed in seeds]
@@ -99,7 +106,8 @@ def sweep(tmp_path):
             return [sys.executable, "-c", script, *map(str, extra)]
 
         jobs = plan(wanted, tmp_path)
-        return Runner(jobs, command, tmp_path / "logs", Recorder(), **options)
+        machine = ThisMachine(command, tmp_path / "logs", at_a_time, gpus)
+        return Runner(jobs, machine, Recorder(), **options)
 
     return make
 
@@ -109,7 +117,7 @@ def failed(runner):
 
 
 def test_goes_on_past_failures_and_says_why(sweep):
-    runner = sweep("fail", "crash", "succeed", "die", "abort", "vanish", "succeed")
+    runner = sweep("fail", "crash", "succeed", "die", "abort", "vanish", "be told to stop")
     runner.run()
     assert failed(runner) == {
         1: "exit code 5: no room",
@@ -117,6 +125,7 @@ def test_goes_on_past_failures_and_says_why(sweep):
         4: "killed by SIGKILL, as by a machine that is out of memory",
         5: "killed by SIGABRT",
         6: "ended without a record",
+        7: "told to stop by SIGTERM, not by this sweep",
     }
     assert not runner.waiting
     assert runner._view.most == 1
@@ -126,15 +135,29 @@ def test_goes_on_past_failures_and_says_why(sweep):
 
 
 def test_a_run_that_another_process_is_at_is_left_to_it(sweep):
+    """It was free when it was looked at, and taken when the child wanted it."""
     runner = sweep("leave it", "succeed")
-    at_it = RunFolder(runner.waiting[0].folder.path.parents[1], runner.waiting[0].experiment)
-    name = runner.waiting[0].name
-    runner.waiting[0].folder.is_locked = lambda: False  # not yet, when it was looked at
-    at_it.start({})
+    job = runner.waiting[0]
+    at_it = RunFolder(job.folder.path.parents[1], job.experiment)
+    launch = runner._computer.launch
+
+    def late(asked):
+        if asked is job:
+            at_it.claim()
+        return launch(asked)
+
+    runner._computer.launch = late
     runner.run()
-    at_it.close()
     assert failed(runner) == {}
-    assert f"{name}: broken off (after" in runner._view.text
+    assert f"{job.name}: under way (after" in runner._view.text
+    at_it.close()
+
+
+def test_a_run_that_ends_as_if_locked_and_is_not_has_failed(sweep):
+    """As when another process was preparing its images."""
+    runner = sweep("leave it", "succeed")
+    runner.run()
+    assert failed(runner) == {1: "exit code 6"}
 
 
 def test_the_view_names_every_end(sweep):
@@ -186,6 +209,37 @@ def test_runs_share_a_gpu_only_when_there_are_several(sweep, monkeypatch, at_a_t
     assert environment["PATH"] == os.environ["PATH"]
 
 
+@pytest.mark.parametrize(
+    ("gpus", "at_a_time", "seen", "shared"),
+    [
+        (["a", "b"], 2, ["a", "b"], False),
+        (["a", "b"], 4, ["a", "a", "b", "b"], True),
+        (["a", "b", "c"], 2, ["a", "b"], False),
+        ([], 2, ["as it was"] * 2, True),
+        (["a", "b"], 1, ["as it was"], False),
+    ],
+)
+def test_each_child_has_a_gpu_of_its_own(sweep, monkeypatch, gpus, at_a_time, seen, shared):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "as it was")
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    monkeypatch.setenv("ALL", str(at_a_time))
+    runner = sweep(*["environment, all at once"] * at_a_time, at_a_time=at_a_time, gpus=gpus)
+    runner.run()
+    logs = [child.log.read_text().splitlines()[-1] for child in runner._view.children]
+    environments = [json.loads(log) for log in logs]
+    assert sorted(environment["CUDA_VISIBLE_DEVICES"] for environment in environments) == seen
+    assert [("TF_FORCE_GPU_ALLOW_GROWTH" in e) for e in environments] == [shared] * at_a_time
+    assert ("started on GPU a, its output" in runner._view.text) == (seen[0] == "a")
+
+
+def test_a_gpu_that_is_free_again_is_the_next(sweep):
+    """Not the one whose turn it would be: there the first run is still under way."""
+    runner = sweep("one at a time", "succeed", "environment", at_a_time=2, gpus=["a", "b"])
+    runner.run()
+    last = runner._view.children[2]
+    assert json.loads(last.log.read_text().splitlines()[-1])["CUDA_VISIBLE_DEVICES"] == "b"
+
+
 def test_the_users_own_environment_is_kept(sweep, monkeypatch):
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     runner = sweep("environment", at_a_time=2)
@@ -213,7 +267,7 @@ def test_children_of_a_sweep_in_the_background_can_be_interrupted(sweep):
         runner = sweep("hang", patience=30)
         when_hanging(runner, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
         started = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted):
             runner.run()
         assert time.monotonic() - started < 20
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -242,8 +296,9 @@ def test_ctrl_c_stops_the_children(sweep, number):
     before = signal.getsignal(number)
     runner = sweep("hang", "hang", "succeed", at_a_time=2)
     thread = when_hanging(runner, 2, lambda: os.kill(os.getpid(), number))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted) as caught:
         runner.run()
+    assert caught.value.exit_code == 128 + number
     thread.join()
     codes = [child.process.returncode for child in runner._view.children]
     assert codes == [-signal.SIGINT] * 2  # how Python ends by a KeyboardInterrupt
@@ -254,7 +309,7 @@ def test_ctrl_c_stops_the_children(sweep, number):
 def test_a_child_that_does_not_stop_is_killed(sweep):
     runner = sweep("ignore", patience=0.3)
     thread = when_hanging(runner, 1, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         runner.run()
     thread.join()
     assert runner._view.children[0].process.returncode == -signal.SIGKILL
@@ -269,7 +324,7 @@ def test_a_second_ctrl_c_kills_at_once(sweep):
     runner = sweep("ignore", patience=50)
     thread = when_hanging(runner, 1, twice)
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         runner.run()
     thread.join()
     assert time.monotonic() - started < 20
@@ -292,7 +347,7 @@ def test_the_epoch_is_the_childs_own(sweep, tmp_path):
     status = {"state": "failed", "epoch": 7, "pid": 1}
     (job.folder.path / "status.json").write_text(json.dumps(status))
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    child = Child(job, command, tmp_path / "logs", shared=False)
+    child = Child(job, command, tmp_path / "logs", os.environ)
     try:
         assert child.epoch == 0
         own = status | {"pid": child.process.pid}
@@ -316,7 +371,7 @@ def test_a_log_gets_a_line_a_minute_and_only_news(sweep, monkeypatch):
     monkeypatch.setattr(view, "_QUIET", 0.0)
     runner = sweep("hang")
     thread = when_hanging(runner, 1, lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         runner.run()
     thread.join()
     name = runner._view.children[0].job.name

@@ -9,11 +9,13 @@ import typer
 
 from kreproduce.cli.run import check_same_images, experiment_of
 from kreproduce.errors import SettingsError
+from kreproduce.interruption import Interrupted, Interruptions
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location
     from kreproduce.experiment import Experiment
     from kreproduce.sweep.children import Failure
+    from kreproduce.sweep.places import Places
     from kreproduce.sweep.plan import Job
     from kreproduce.sweep.targets import Target
 
@@ -33,7 +35,20 @@ def sweep(
     seeds: Annotated[
         str | None, typer.Option(metavar="1,2,3", help="Each with these seeds; default: 1.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="How many runs at a time.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(help="How many runs at a time on this machine; default: 1.")
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="auto|HOST:PORT", help="Run them on this Ray cluster instead."),
+    ] = None,
+    gpus_per_run: Annotated[
+        float | None, typer.Option(help="With --ray: 0.5 has two runs share a GPU; default: 1.")
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Only every N-th run of the plan, from the I-th on."),
+    ] = None,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Start no more runs after one has failed.")
     ] = False,
@@ -46,32 +61,67 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")
     ] = False,
+    gpus: Annotated[
+        str | None,
+        typer.Option(metavar="1,8,64", help="With --dry-run: how long it takes on so many GPUs."),
+    ] = None,
 ) -> None:
     """Train what is missing of a table, of all tables, or of files of settings."""
     from kreproduce.sweep import targets as asked
+    from kreproduce.sweep.estimate import of_gpus, of_this_machine
+    from kreproduce.sweep.overview import plan_lines, simulation_lines
+    from kreproduce.sweep.places import Places
     from kreproduce.sweep.plan import plan
+    from kreproduce.sweep.plan import shard as every
 
-    if jobs < 1:
-        raise SettingsError(f"--jobs {jobs}: at least one run at a time")
-    found = asked.find(targets, only or [])
-    wanted, locations = _experiments(found, seeds, data_dir, data_name, overrides or [])
-    planned = plan(wanted, results)
+    places = Places(jobs, ray, gpus_per_run)
+    part, numbers = _part(shard), _numbers_of_gpus(gpus, dry_run)
+    wanted, locations = _experiments(
+        asked.find(targets, only or []), seeds, data_dir, data_name, overrides or []
+    )
+    planned = every(plan(wanted, results), *part)
     _check_images(planned, locations)
-    _print_plan(planned, results)
+    print("\n".join(plan_lines(planned, of_this_machine(results))))
+    if numbers:
+        print("\n".join(["", *simulation_lines(planned, of_gpus(results), numbers)]))
     opened = [job for job in planned if job.is_open]
     if dry_run or not opened:
         return
-    needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
     try:
-        if jobs > 1:  # or else each child would download it at the same time
-            _prepare(sorted(needed))
-        failures = _run(opened, results, data_dir, jobs, fail_fast)
-    except KeyboardInterrupt:
+        with Interruptions():
+            if places.several_here:  # or else each child would download it at the same time
+                needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
+                _prepare(sorted(needed))
+            failures = _run(opened, places, results, data_dir, fail_fast)
+    except Interrupted as stop:
         print("\ninterrupted; the same command goes on with what is missing")
-        raise typer.Exit(130) from None
+        raise typer.Exit(stop.exit_code) from None
     if failures:
         _print_failures(failures, len(opened))
         raise typer.Exit(SOME_FAILED)
+
+
+def _part(shard: str | None) -> tuple[int, int]:
+    """Which shard of how many."""
+    if shard is None:
+        return 1, 1
+    found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", shard, re.ASCII)
+    part, of = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= part <= of:
+        raise SettingsError(f"--shard takes I/N with I from 1 to N, such as 2/8, not {shard!r}")
+    return part, of
+
+
+def _numbers_of_gpus(gpus: str | None, dry_run: bool) -> list[int]:
+    """On how many GPUs to simulate."""
+    if gpus is None:
+        return []
+    if not dry_run:
+        raise SettingsError("--gpus only computes how long it would take; add --dry-run")
+    numbers = _numbers("--gpus", "1,8,64", gpus)
+    if not all(1 <= number <= 1_000_000 for number in numbers):
+        raise SettingsError(f"--gpus takes numbers from 1 to 1000000, not {gpus!r}")
+    return numbers
 
 
 def _experiments(
@@ -83,7 +133,7 @@ def _experiments(
 ) -> "tuple[list[tuple[Target, Experiment]], dict[str, Location]]":
     """What each target means, all of a seed before the next; and where each dataset lies."""
     wanted, locations = [], {}
-    for number in _numbers(seeds, overrides):
+    for number in _seeds(seeds, overrides):
         for target in targets:
             flags = target.settings | ({} if number is None else {"seed": number})
             flags |= {"data_name": data_name} if data_name else {}
@@ -110,62 +160,20 @@ def _unprepared(locations: "dict[str, Location]") -> set[str]:
     }
 
 
-def _numbers(seeds: str | None, overrides: list[str]) -> list[int] | list[None]:
+def _seeds(seeds: str | None, overrides: list[str]) -> list[int] | list[None]:
     """The seeds asked for; None leaves each experiment its own."""
     if seeds is None:
         return [None]
-    if not re.fullmatch(r"\s*[0-9]{1,10}\s*(,\s*[0-9]{1,10}\s*)*", seeds, re.ASCII):
-        raise SettingsError(f"--seeds takes numbers such as 1,2,3, not {seeds!r}")
+    numbers = _numbers("--seeds", "1,2,3", seeds)
     if any(pair.partition("=")[0].strip() == "seed" for pair in overrides):
         raise SettingsError("--seeds and --set seed say different things; leave one of them out")
-    return list(map(int, seeds.split(",")))
+    return numbers
 
 
-def _print_plan(jobs: "list[Job]", results: Path) -> None:
-    """Every job with its state and time, and the sums."""
-    from collections import Counter
-
-    from kreproduce.report import duration
-    from kreproduce.sweep.estimate import Estimates, total
-
-    estimates = Estimates(results)
-    states = {job.name: job.state for job in jobs}
-    expected = {job.name: estimates.of(job.experiment) for job in jobs if job.is_open}
-    width = max(len(job.name) for job in jobs)
-    for job in jobs:
-        estimate, unknown = expected.get(job.name), "?" if job.name in expected else ""
-        time = duration(estimate.seconds) if estimate else unknown
-        seed = f"seed {job.experiment.seed}"
-        print(f"{states[job.name]:11}  {job.name:{width}}  {seed}  {time:>12}  {_rows(job)}")
-    counts = ", ".join(f"{number} {state}" for state, number in Counter(states.values()).items())
-    print(f"{_runs(len(jobs))}: {counts}")
-    if expected:
-        print("to do, one after another:")
-    for source, (runs, seconds) in total(expected.values()).items():
-        print(f"  {_runs(runs)}: {f'{duration(seconds)}, by {source}' if source else 'unknown'}")
-
-
-def _rows(job: "Job") -> str:
-    """What a run is for; with settings that are not the paper's it is for no row."""
-    tables: dict[str, list[str]] = {}
-    for target in job.targets:
-        tables.setdefault(target.label, []).extend([str(target.table)] if target.table else [])
-    parts = [f"{_tables(numbers)}{label}" for label, numbers in tables.items()]
-    if not any(tables.values()):
-        return "; ".join(parts)
-    if job.experiment.row() is None:
-        parts[-1] += ", but with other settings"
-    elif not job.experiment.may_enter_tables:
-        parts[-1] += ", but not on all of its images"
-    return "; ".join(parts)
-
-
-def _tables(numbers: list[str]) -> str:
-    return f"Table{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: " if numbers else ""
-
-
-def _runs(number: int) -> str:
-    return f"{number} run{'s' if number != 1 else ''}"
+def _numbers(option: str, example: str, text: str) -> list[int]:
+    if not re.fullmatch(r"\s*[0-9]{1,10}\s*(,\s*[0-9]{1,10}\s*)*", text, re.ASCII):
+        raise SettingsError(f"{option} takes numbers such as {example}, not {text!r}")
+    return list(map(int, text.split(",")))
 
 
 def _prepare(datasets: list[str]) -> None:
@@ -178,21 +186,27 @@ def _prepare(datasets: list[str]) -> None:
 
 
 def _run(
-    jobs: "list[Job]", results: Path, data_dir: Path | None, at_a_time: int, fail_fast: bool
+    jobs: "list[Job]", places: "Places", results: Path, data_dir: Path | None, fail_fast: bool
 ) -> "list[Failure]":
-    from kreproduce.sweep.children import run_command
+    from kreproduce.sweep.estimate import of_this_machine
+    from kreproduce.sweep.overview import longest_first
     from kreproduce.sweep.runner import Runner
     from kreproduce.sweep.view import View
 
-    command = run_command(results, data_dir)
-    runner = Runner(jobs, command, results / "logs", View(), at_a_time, fail_fast)
-    runner.run()
+    view = View()
+    with places.open(results, data_dir, view.say) as computer:
+        if computer.places > 1:
+            jobs = longest_first(jobs, of_this_machine(results))
+        runner = Runner(jobs, computer, view, fail_fast)
+        runner.run()
     if runner.waiting:
         print(f"{len(runner.waiting)} not started, because of --fail-fast")
     return runner.failures
 
 
 def _print_failures(failures: "list[Failure]", runs: int) -> None:
-    lines = [f"{len(failures)} of {_runs(runs)} failed; the same command runs them anew:"]
+    from kreproduce.sweep.overview import runs as so_many
+
+    lines = [f"{len(failures)} of {so_many(runs)} failed; the same command goes on with them:"]
     lines += [f"  {failure.job.name}: {failure.why} ({failure.log})" for failure in failures]
     print("\n".join(lines), file=sys.stderr)

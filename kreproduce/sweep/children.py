@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from kreproduce.sweep.plan import Job
 Command = Callable[[Job], Sequence[str]]
 
 # By default the first process takes nearly all of a GPU's memory.
-_SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+_STOPPED = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
 _LONGEST = 300  # characters of a reason
 
 
@@ -63,24 +64,43 @@ def _pairs(experiment: Experiment) -> list[str]:
 class Child:
     """A run under way.
 
+    Args:
+        job: the run.
+        command: what runs it.
+        logs: the folder of its log.
+        environment: the child's whole environment.
+        place: on what it runs, for whoever watches.
+        again: it is another try, whose log goes behind the earlier one's.
+
     Raises:
         StorageError: its log cannot be written.
     """
 
-    def __init__(self, job: Job, command: Sequence[str], logs: Path, shared: bool):
+    def __init__(
+        self,
+        job: Job,
+        command: Sequence[str],
+        logs: Path,
+        environment: Mapping[str, str],
+        place: str = "",
+        again: bool = False,
+    ):
         self.job = job
         self.log = logs / f"{job.name}.log"
+        self.start = f"started on {place}" if place else "started"
         self._started = time.monotonic()
         try:
             logs.mkdir(parents=True, exist_ok=True)
-            self.log.write_text(f"$ {shlex.join(command)}\n", "utf-8")
-            with self.log.open("a") as log:
+            with self.log.open("a" if again else "w", encoding="utf-8") as log:
+                log.write(f"$ {shlex.join(command)}\n")
+                log.flush()
+                self._output = log.tell()
                 self.process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=(_SHARED_GPU if shared else {}) | os.environ | {"PYTHONUNBUFFERED": "1"},
+                    env={**environment, "PYTHONUNBUFFERED": "1"},
                     # A Ctrl-C reaches the sweep alone, which then interrupts each child once.
                     start_new_session=True,
                 )
@@ -104,8 +124,17 @@ class Child:
         own = status.get("pid") == self.process.pid
         return epoch if own and isinstance(epoch, int) else 0
 
+    @property
+    def state(self) -> str:
+        """What the run's folder says."""
+        return self.job.state
+
+    def has_ended(self) -> bool:
+        """Whether its process is no more."""
+        return self.process.poll() is not None
+
     def interrupt(self) -> None:
-        """Ask it to stop."""
+        """Ask it to stop; it saves what it has done."""
         self.process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
@@ -119,11 +148,12 @@ class Child:
 
         None if it left one, or left the run to another process that is at it.
         """
-        if self.process.returncode == LockedError.exit_code:
+        code, state = self.process.returncode, self.job.state
+        if state == "done" and code in (0, LockedError.exit_code):
             return None
-        if self.process.returncode == 0 and self.job.state == "done":
+        if state == "under way" and code == LockedError.exit_code:
             return None
-        return Failure(self.job, self._why(self.process.returncode), self.log)
+        return Failure(self.job, self._why(code), self.log)
 
     def _why(self, code: int) -> str:
         if code == 0:
@@ -133,7 +163,10 @@ class Child:
         if code < 0:
             known = -code in {*signal.Signals}
             return f"killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
-        lines = self.log.read_text("utf-8", errors="replace").splitlines()[1:]
-        last = next((line for line in reversed(lines) if line.strip()), "")
+        if code in _STOPPED:
+            return f"told to stop by {signal.Signals(code - 128).name}, not by this sweep"
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self._output)
+            last = next((line for line in reversed(log.readlines()) if line.strip()), "")
         last = last.strip().removeprefix("kreproduce: ")[:_LONGEST]
         return f"exit code {code}" + (f": {last}" if last else "")

@@ -1,7 +1,7 @@
-"""How long a run will take: by this machine's records, or else by the authors'."""
+"""How long a run will take: by records of runs like it, or else by the authors' runs."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class Estimate:
     """The time of a run.
 
     Attributes:
-        seconds: from the first epoch to the last.
+        seconds: from the first epoch that is still to be done to the last.
         source: whose runs say so, with their device.
     """
 
@@ -32,25 +32,38 @@ class Estimate:
 
 
 class Estimates:
-    """What is known of the time of runs, from the records of one results folder."""
+    """What is known of the time of runs.
 
-    def __init__(self, results: Path):
-        found = records.read(results).records
-        here = [record for record in found if _is_of_this_machine(results, record)]
+    Args:
+        found: recorded runs that tell it; of several alike, the last one finished.
+        whose: what they are called.
+    """
+
+    def __init__(self, found: Iterable[Record], whose: str):
         self._known: dict[tuple[Any, ...], Estimate] = {
-            _key(record.settings): _measured(record)
-            for record in sorted(here, key=lambda record: record.finished)
+            _key(record.settings): _measured(record, whose)
+            for record in sorted(found, key=lambda record: record.finished)
         }
 
-    def of(self, experiment: Experiment) -> Estimate | None:
-        """The time of a run; None if nothing like it was ever recorded.
+    def of(self, experiment: Experiment, done: int = 0) -> Estimate | None:
+        """The time that a run needs behind `done` epochs; None if nothing like it is known.
 
-        A run of this machine counts that has the same network, images, batch size and precision;
-        the last of them, which tells the device that is used now. The authors' run must be the
-        one of the paper's row.
+        A recorded run counts that has the same network, images, batch size and precision. The
+        authors' run must be the one of the paper's row, or that of the row with layer L and
+        swish, for they published none without.
         """
         epoch = self._known.get(_key(experiment)) or _authors(experiment)
-        return epoch and Estimate(epoch.seconds * experiment.epochs, epoch.source)
+        return epoch and Estimate(epoch.seconds * (experiment.epochs - done), epoch.source)
+
+
+def of_this_machine(results: Path) -> Estimates:
+    """By the runs in a results folder that were made here: on the device that is used now."""
+    return Estimates(_records(results, _is_of_this_machine), "this machine's records")
+
+
+def of_gpus(results: Path) -> Estimates:
+    """By the runs in a results folder that had one GPU, wherever that was."""
+    return Estimates(_records(results, _had_one_gpu), "records")
 
 
 def total(estimates: Iterable[Estimate | None]) -> dict[str, tuple[int, float]]:
@@ -64,29 +77,41 @@ def total(estimates: Iterable[Estimate | None]) -> dict[str, tuple[int, float]]:
 
 
 def _authors(experiment: Experiment) -> Estimate | None:
-    """One epoch of the authors' raw run behind a row of the paper."""
+    """One epoch of the authors' raw run behind a row of the paper, or nearest to it."""
     row = experiment.row()
     if row is None or experiment.limit is not None:
         return None
-    run = paper.authors_run(
-        row.dataset, row.epochs, row.variant, row.ch, row.layer_l, row.activation
-    )
+    place = (row.dataset, row.epochs, row.variant, row.ch)
+    run = paper.authors_run(*place, row.layer_l, row.activation)
+    whose = "the authors' runs"
+    if run is None:
+        run = paper.authors_run(*place, layer_l=True, activation="swish")
+        whose = "the authors' runs of the same Ch with L and swish (a guess)"
     if run is None:
         return None
     gpu = "a GPU that they do not name" if run.gpu == "not stated" else run.gpu
-    return Estimate(run.epoch_seconds, f"the authors' runs, {gpu}")
+    return Estimate(run.epoch_seconds, f"{whose}, {gpu}")
 
 
-def _measured(record: Record) -> Estimate:
+def _records(results: Path, counts: Callable[[Path, Record], bool]) -> Iterable[Record]:
+    found = records.read(results).records
+    return [r for r in found if "median_epoch" in r.seconds and counts(results, r)]
+
+
+def _measured(record: Record, whose: str) -> Estimate:
     """One epoch of a recorded run."""
     device = next(iter(record.conditions.devices), "a device not stated")
-    return Estimate(record.seconds["median_epoch"], f"this machine's records, {device}")
+    return Estimate(record.seconds["median_epoch"], f"{whose}, {device}")
 
 
 def _is_of_this_machine(results: Path, record: Record) -> bool:
-    """Whether a record was made here; who made it stands in the run's status."""
-    host = RunFolder(results, record.settings).status().get("host")
-    return "median_epoch" in record.seconds and host == socket.gethostname()
+    """Who made a record stands in the run's status."""
+    return RunFolder(results, record.settings).status().get("host") == socket.gethostname()
+
+
+def _had_one_gpu(results: Path, record: Record) -> bool:  # noqa: ARG001
+    # `gpu` is more than a record must have.
+    return getattr(record.conditions, "gpu", False) is True and record.conditions.replicas == 1
 
 
 def _key(experiment: Experiment) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """What is wanted, each training once, and what the results folder already has of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,9 @@ from kreproduce.runs import RunFolder
 from kreproduce.sweep.targets import Target
 
 State = Literal["done", "under way", "failed", "interrupted", "broken off", "damaged", "missing"]
+
+UNFINISHED: tuple[State, ...] = ("failed", "interrupted", "broken off")
+"""What goes on from its last checkpoint when it is run again."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class Job:
         """Whether it is still to be run."""
         return self.state not in ("done", "under way")
 
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs an unfinished run has behind it, from where it goes on."""
+        epoch = self.folder.status().get("epoch")
+        if self.state not in UNFINISHED or not isinstance(epoch, int):
+            return 0
+        return max(0, min(epoch, self.experiment.epochs))
+
 
 def plan(wanted: Iterable[tuple[Target, Experiment]], results: Path) -> list[Job]:
     """One job for each training; rows that mean the same training share it.
@@ -59,6 +70,15 @@ def plan(wanted: Iterable[tuple[Target, Experiment]], results: Path) -> list[Job
             job = replace(job, targets=(*job.targets, target))
         jobs[name] = job
     return list(jobs.values())
+
+
+def shard(jobs: Sequence[Job], part: int, of: int) -> list[Job]:
+    """Every `of`-th job, from the `part`-th on, counted from 1.
+
+    The whole plan must be dealt out, whatever is done of it: what is done changes while other
+    shards are at work, and two of them would train the same run.
+    """
+    return list(jobs[part - 1 :: of])
 
 
 def state(folder: RunFolder) -> State:

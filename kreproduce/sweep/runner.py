@@ -5,11 +5,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from kreproduce.sweep.children import Child, Command, Failure
+from kreproduce.interruption import Interrupted
+from kreproduce.sweep.children import Failure
+from kreproduce.sweep.computer import Computer, Running
 from kreproduce.sweep.plan import Job
 from kreproduce.sweep.view import View
 
@@ -21,12 +22,10 @@ class Runner:
 
     Args:
         jobs: in the order in which they are started.
-        command: what starts a job.
-        logs: the folder of the children's output, made when the first is started.
+        computer: where.
         view: is told what happens.
-        at_a_time: how many run at the same time.
         fail_fast: start no more after a failure; what is under way is finished.
-        patience: seconds that an interrupted child has before it is killed.
+        patience: seconds that an interrupted run has before it is killed.
 
     Attributes:
         failures: the runs that ended without a record.
@@ -36,52 +35,49 @@ class Runner:
     def __init__(
         self,
         jobs: Iterable[Job],
-        command: Command,
-        logs: Path,
+        computer: Computer,
         view: View,
-        at_a_time: int = 1,
         fail_fast: bool = False,
-        patience: float = 30.0,
+        patience: float = 60.0,
     ):
         self.waiting = deque(jobs)
         self.failures: list[Failure] = []
-        self._children: list[Child] = []
-        self._command, self._logs, self._view = command, logs, view
-        self._at_a_time, self._fail_fast, self._patience = at_a_time, fail_fast, patience
+        self._children: list[Running] = []
+        self._computer, self._view = computer, view
+        self._fail_fast, self._patience = fail_fast, patience
 
     def run(self) -> None:
         """Until nothing is left to start or to wait for.
 
         Raises:
-            KeyboardInterrupt: the sweep was told to stop, and all children have ended.
-            StorageError: a log cannot be written; the children were stopped.
+            Interrupted: the sweep was told to stop, and all runs have ended.
+            StorageError: a log cannot be written; the runs were stopped.
         """
         with _Signals() as signals, self._view:
             try:
                 while self._start():
                     time.sleep(_LOOK)
                     self._collect()
-                    if signals.count:
-                        raise KeyboardInterrupt
+                    signals.check()
             finally:
                 self._stop(signals)
 
     def _start(self) -> bool:
         """Fill the free places; says whether anything is under way."""
         stopped = self._fail_fast and self.failures
-        while self.waiting and not stopped and len(self._children) < self._at_a_time:
+        while self.waiting and not stopped and len(self._children) < self._computer.places:
             job = self.waiting.popleft()
             if not job.is_open:  # by another sweep, since the plan was made
                 self._view.say(f"{job.name}: {job.state} meanwhile")
                 continue
-            child = Child(job, self._command(job), self._logs, shared=self._at_a_time > 1)
+            child = self._computer.launch(job)
             self._children.append(child)
             self._view.started(child)
         return bool(self._children)
 
     def _collect(self) -> None:
         """Take note of the children that have ended, and of how far the others are."""
-        for child in [child for child in self._children if child.process.poll() is not None]:
+        for child in [child for child in self._children if child.has_ended()]:
             self._children.remove(child)
             failure = child.failure()
             self.failures += [failure] if failure else []
@@ -96,7 +92,7 @@ class Runner:
         told, deadline = signals.count, time.monotonic() + self._patience
         for child in self._children:
             child.interrupt()
-        while any(child.process.poll() is None for child in self._children):
+        while [child for child in self._children if not child.has_ended()]:
             if signals.count > told or time.monotonic() > deadline:
                 break
             time.sleep(_LOOK)
@@ -107,12 +103,13 @@ class Runner:
 class _Signals:
     """Counts the requests to stop (Ctrl-C, a scheduler's, a closed terminal's) while in it.
 
-    Raising KeyboardInterrupt wherever the program happens to be could lose a child that has
-    just been started.
+    Raising an exception wherever the program happens to be could lose a child that has just
+    been started.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self._first = signal.SIGINT
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "_Signals":
@@ -134,7 +131,13 @@ class _Signals:
         for number, before in self._before.items():
             signal.signal(number, before)
 
+    def check(self) -> None:
+        """Raise `Interrupted` if there was a request."""
+        if self.count:
+            raise Interrupted(self._first)
+
     def _counted(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._first = self._first if self.count else signal.Signals(number)
         self.count += 1
 
 

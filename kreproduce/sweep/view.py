@@ -1,5 +1,6 @@
 """How far all runs are: bars on a terminal, plain lines in a log."""
 
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -8,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from kreproduce.report import duration
-from kreproduce.sweep.children import Child, Failure
+from kreproduce.sweep.children import Failure
+from kreproduce.sweep.computer import Running
 
 _QUIET = 60.0  # seconds between two lines in a log on how far the runs are
 
@@ -17,7 +19,8 @@ class View:
     """Says what becomes of the runs of a sweep, on standard output."""
 
     def __init__(self, console: Console | None = None):
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        # The file as it is now: a library may print where this does not.
+        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -26,6 +29,8 @@ class View:
             console=self.console,
             disable=not self.console.is_terminal,
             transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._tasks: dict[str, TaskID] = {}
         self._said, self._line = time.monotonic(), ""
@@ -46,19 +51,19 @@ class View:
         """One plain line."""
         self.console.print(text, markup=False)
 
-    def started(self, child: Child) -> None:
+    def started(self, child: Running) -> None:
         """A run was started."""
-        self.say(f"{child.job.name}: started, its output in {child.log}")
+        self.say(f"{child.job.name}: {child.start}, its output in {child.log}")
         total = child.job.experiment.epochs
         self._tasks[child.job.name] = self._bars.add_task(child.job.name, total=total)
 
-    def ended(self, child: Child, failure: Failure | None) -> None:
+    def ended(self, child: Running, failure: Failure | None) -> None:
         """A run has ended."""
-        end = f"failed, {failure.why}" if failure else child.job.state
+        end = f"failed, {failure.why}" if failure else child.state
         self.say(f"{child.job.name}: {end} (after {duration(child.seconds)})")
         self._bars.remove_task(self._tasks.pop(child.job.name))
 
-    def look(self, children: Sequence[Child], waiting: int) -> None:
+    def look(self, children: Sequence[Running], waiting: int) -> None:
         """How far the runs under way are; in a log at most once a minute, and only news."""
         if self.console.is_terminal:
             for child in children:

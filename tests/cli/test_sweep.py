@@ -31,6 +31,24 @@ REFUSED = {
     "two seeds": (["5", "--seeds", "1,2", "--set", "seed=3"], "leave one of them out"),
     "jobs of 0": (["5", "--jobs", "0"], "--jobs 0: at least one run at a time"),
     "jobs below 0": (["5", "--jobs", "-2"], "--jobs -2: at least one run at a time"),
+    "jobs on a cluster": (["5", "--jobs", "2", "--ray", "auto"], "leave one out"),
+    "no address": (["5", "--ray", ""], "HOST:PORT of a cluster's head, not ''"),
+    "a client's address": (["5", "--ray", "ray://h:10001"], "start the sweep on a machine of"),
+    "a cluster of its own": (["5", "--ray", "local"], "HOST:PORT of a cluster's head, not 'local'"),
+    "GPUs of no cluster": (["5", "--gpus-per-run", "1"], "--gpus-per-run says something only with"),
+    "no GPU": (["5", "--ray", "auto", "--gpus-per-run", "0"], "from 0.01 GPUs to 1"),
+    "too many GPUs": (["5", "--ray", "auto", "--gpus-per-run", "2"], "from 0.01 GPUs to 1"),
+    "not a number of GPUs": (["5", "--ray", "auto", "--gpus-per-run", "nan"], "GPUs to 1"),
+    "no shard": (["5", "--shard", ""], "--shard takes I/N with I from 1 to N, such as 2/8, not ''"),
+    "shard 0": (["5", "--shard", "0/4"], "--shard takes I/N"),
+    "shard 5 of 4": (["5", "--shard", "5/4"], "--shard takes I/N"),
+    "half a shard": (["5", "--shard", "1.5/4"], "--shard takes I/N"),
+    "a shard of 0": (["5", "--shard", "0/0"], "--shard takes I/N"),
+    "a shard below 0": (["5", "--shard", "-1/4"], "--shard takes I/N"),
+    "a shard of three": (["5", "--shard", "1/2/3"], "--shard takes I/N"),
+    "a simulation of a sweep": (["5", "--gpus", "8"], "add --dry-run"),
+    "GPUs in words": (["5", "--dry-run", "--gpus", "many"], "--gpus takes numbers such as 1,8,64"),
+    "0 GPUs": (["5", "--dry-run", "--gpus", "8,0"], "--gpus takes numbers from 1 to 1000000"),
     "a setting": (["5", "--set", "epoch=2"], "did you mean 'epochs'?"),
     "a name of data": (["5", "--data-name", "../up"], "data_name: '../up' is refused"),
 }
@@ -97,7 +115,57 @@ def test_the_plan_of_all(kreproduce):
     lines = kreproduce("sweep", "all", "--dry-run").output.splitlines()
     assert "31 runs: 31 missing" in lines
     assert lines[2].endswith("Tables 2, 4, 5: kEffNet-B0 V2 16ch")
-    assert "  8 runs: unknown" in lines  # "no L" and ReLU
+    (guess,) = [line for line in lines if line.startswith("  8 runs: ")]  # "no L" and ReLU
+    assert "by the authors' runs of the same Ch with L and swish (a guess), Tesla" in guess
+
+
+def test_a_plan_says_from_where_a_run_goes_on(kreproduce, files):
+    (name,) = names(kreproduce, files[:1])
+    folder = kreproduce.folder / "results" / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "status.json").write_text('{"state": "interrupted", "epoch": 1}')
+    first = kreproduce("sweep", "one.yaml", "--dry-run").output.splitlines()[0]
+    assert first.startswith(f"interrupted  {name}")
+    assert first.endswith("one.yaml; goes on behind epoch 1 of 2")
+
+
+# Shards and simulations
+
+
+def test_the_shards_of_a_table_are_its_plan(kreproduce):
+    def plan(*arguments):
+        lines = kreproduce("sweep", "5", "--seeds", "1,2", "--dry-run", *arguments).output
+        return [line.split()[1] for line in lines.splitlines() if line.startswith("missing")]
+
+    whole = plan()
+    shards = [plan("--shard", f"{part}/4") for part in range(1, 5)]
+    assert len(whole) == 26
+    assert shards == [whole[part::4] for part in range(4)]
+
+
+def test_a_shard_without_a_run(kreproduce, files):
+    result = kreproduce("sweep", "one.yaml", "--shard", "2/2")
+    assert (result.code, result.output, result.message) == (0, "no run\n", "")
+
+
+def test_the_simulation_counts_what_is_open(kreproduce, files):
+    output = kreproduce("sweep", "6", "--dry-run", "--gpus", "2").output
+    assert output.splitlines()[-6:] == [
+        "2 runs, a GPU a run, the longest first:",
+        "   GPUs      makespan  GPU hours  utilisation",
+        "      2   11 h 48 min       17.6          74%",
+        "the longest run, which bounds it: cifar10-baseline-180epochs-1a412d72, 11 h 48 min",
+        "the times:",
+        "  2 runs: 17 h 33 min, by the authors' runs, Tesla V100 16 GB",
+    ]
+
+
+def test_nothing_to_simulate(kreproduce, files):
+    output = kreproduce("sweep", "one.yaml", "--dry-run", "--gpus", "2").output
+    assert output.endswith("\n\nno run is open whose time is known: there is nothing to simulate\n")
+    mixed = kreproduce("sweep", "6", "one.yaml", "--dry-run", "--gpus", "2").output
+    assert "\n2 runs, a GPU a run" in mixed
+    assert mixed.endswith("\n  1 run: unknown\n")
 
 
 def test_other_settings_than_the_papers_are_for_no_row(kreproduce):
@@ -156,7 +224,7 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
     killer.join()
     assert (first.code, first.imported) == (8, [])
     message = first.message.splitlines()
-    assert message[0] == "2 of 3 runs failed; the same command runs them anew:"
+    assert message[0] == "2 of 3 runs failed; the same command goes on with them:"
     assert {line.split(":")[0].strip() for line in message[1:]} == {failing, killed}
     text = "\n".join(sorted(message[1:], key=lambda line: killed in line))
     assert f"{failing}: exit code 5: " in text
@@ -192,24 +260,50 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
     assert ": started" not in third.output
 
 
+@pytest.fixture
+def start(kreproduce, files):
+    """Starts a sweep of one long run; gives its process once a condition holds."""
+    started = []
+
+    def sweep(condition):
+        command = [sys.executable, "-m", "kreproduce", "sweep", "one.yaml", "--set", "epochs=500"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(command, cwd=kreproduce.folder, **pipes)
+        started.append(process)
+        deadline = time.monotonic() + 600
+        while not condition():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return process
+
+    yield sweep
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.slow
-def test_ctrl_c(kreproduce, files):
-    command = [sys.executable, "-m", "kreproduce", "sweep", "one.yaml", "--set", "epochs=500"]
-    process = subprocess.Popen(
-        command,
-        cwd=kreproduce.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 240
-    while not list(kreproduce.folder.glob("results/runs/*/history.csv")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def test_ctrl_c(kreproduce, start):
+    def an_epoch_is_done():
+        found = kreproduce.folder.glob("results/runs/*/history.csv")
+        return any("\n1," in history.read_text() for history in found)
+
+    process = start(an_epoch_is_done)
     process.send_signal(signal.SIGINT)
-    output, message = process.communicate(timeout=60)
+    output, message = process.communicate(timeout=120)
     assert (process.returncode, message) == (130, "")
     assert "interrupted; the same command goes on with what is missing" in output
     (status,) = kreproduce.folder.glob("results/runs/*/status.json")
     assert json.loads(status.read_text())["state"] == "interrupted"
+    plan = kreproduce("sweep", "one.yaml", "--set", "epochs=500", "--dry-run").output
+    assert plan.startswith("interrupted  ")
+    assert "; goes on behind epoch " in plan
+
+
+def test_a_schedulers_request_to_stop(kreproduce, start):
+    process = start(lambda: list(kreproduce.folder.glob("results/logs/*.log")))
+    process.send_signal(signal.SIGTERM)
+    output, message = process.communicate(timeout=120)
+    assert (process.returncode, message) == (143, "")
+    assert "interrupted; the same command goes on with what is missing" in output
