@@ -6,33 +6,37 @@ from keras import layers
 from kreproduce.network import operations as op
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import Network, describe
-from kreproduce.network.layers import GroupedPointwise, Interleave
+from kreproduce.network.layers import BatchNormalization, Conv2D, GroupedPointwise, Interleave
+from kreproduce.network.lowering import Lowering
 
 # Whatever this machine's Keras is configured to: the channels are the last axis here.
 _LAST = {"data_format": "channels_last"}
 
 
-def build(architecture: Architecture, name: str = "network") -> keras.Model:
+def build(
+    architecture: Architecture, name: str = "network", lowering: Lowering = "auto"
+) -> keras.Model:
     """Build the Keras model of a network, under the current dtype policy.
 
     The model maps images of shape (batch, size, size, 3) in [0, 1] to class probabilities of
     shape (batch, classes), in float32 whatever the policy. Its layers carry the names of the
     description's nodes; "classifier_logits" is what a loss should be computed from.
+    How its layers K and L are computed, `lowering`, changes nothing but the speed.
     """
-    return realize(describe(architecture), name)
+    return realize(describe(architecture), name, lowering)
 
 
-def realize(network: Network, name: str = "network") -> keras.Model:
+def realize(network: Network, name: str = "network", lowering: Lowering = "auto") -> keras.Model:
     """Build the Keras model of a description, be it a whole network or a part of one."""
     tensors = {op.INPUT: keras.Input(network.input_shape, name=op.INPUT)}
     for node in network.nodes:
         inputs = [tensors[name] for name in node.inputs]
-        layer = _layer(node)
+        layer = _layer(node, lowering)
         tensors[node.name] = layer(inputs if len(inputs) > 1 else inputs[0])
     return keras.Model(tensors[op.INPUT], tensors[network.nodes[-1].name], name=name)
 
 
-def _layer(node: op.Node) -> keras.layers.Layer:
+def _layer(node: op.Node, lowering: Lowering) -> keras.layers.Layer:
     name = node.name
     match node.operation:
         case op.Pad(before=before, after=after):
@@ -59,9 +63,7 @@ def _layer(node: op.Node) -> keras.layers.Layer:
             )
         case op.Pointwise(filters=filters, bias=bias, initializer=initializer):
             weights = _fan_out() if initializer == "fan_out_normal" else "glorot_uniform"
-            return layers.Conv2D(
-                filters, 1, use_bias=bias, kernel_initializer=weights, name=name, **_LAST
-            )
+            return Conv2D(filters, 1, use_bias=bias, kernel_initializer=weights, name=name, **_LAST)
         case op.GroupedPointwise(grouping=grouping, bias=bias):
             return GroupedPointwise(
                 grouping.filters,
@@ -69,12 +71,13 @@ def _layer(node: op.Node) -> keras.layers.Layer:
                 grouping.group_channels,
                 grouping.interleave,
                 use_bias=bias,
+                lowering=lowering,
                 name=name,
             )
         case op.Interleave(step=step):
             return Interleave(step, name=name)
         case op.BatchNormalization(momentum=momentum):
-            return layers.BatchNormalization(momentum=momentum, name=name)
+            return BatchNormalization(momentum=momentum, name=name)
         case op.Activation(function=function):
             return layers.Activation(function, name=name)
         case op.GlobalAverage(flat=flat):
