@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
-.PHONY: run test test-slow lint format tables audit check-tables clean
+.PHONY: run test test-slow faults lint format tables audit check-tables clean
 
 run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
 	$(BIN)/kreproduce run digits
@@ -14,6 +14,9 @@ test: $(VENV)/ready           ## the fast tests
 
 test-slow: $(VENV)/ready      ## the others
 	$(BIN)/pytest -m slow
+
+faults: $(VENV)/ready         ## every fault there is a test for, injected; an hour
+	$(BIN)/pytest -m faults
 
 lint: $(VENV)/ready           ## style and types
 	$(BIN)/ruff check

@@ -61,3 +61,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(word.lower(), known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+
+
+def printable(text: str) -> str:
+    """Text of unknown origin, fit for a message: without what a terminal would obey, and short."""
+    return "".join(character if character.isprintable() else "?" for character in text)[:300]

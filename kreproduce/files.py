@@ -1,10 +1,60 @@
-"""Writing files so that a reader, or the next start, finds the old content or the new, whole."""
+"""Files that others may find at any moment, or may have put there.
+
+What is written is found as the old content or the new, whole. What is read is small and a file:
+no link leads elsewhere, and no pipe keeps its reader waiting.
+"""
 
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+class UnfitError(Exception):
+    """What lies under a name is not a file to read; says so, as "is not a file, but a link"."""
+
+
+def kind(path: Path) -> str:
+    """What lies at `path`, a link not followed: "a file", "a folder", "a link", "a pipe"...
+
+    Raises:
+        OSError: nothing does, or it may not be known.
+    """
+    return _KINDS.get(stat.S_IFMT(path.lstat().st_mode), "a device")
+
+
+def read(path: Path, largest: int) -> bytes:
+    """The content of a file of at most `largest` bytes.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        UnfitError: it is a link, no file, too large, or cannot be read.
+    """
+    try:
+        what = kind(path)
+        if what != "a file":
+            raise UnfitError(f"is not a file, but {what}")
+        # Whatever else may lie there by now, opening it neither follows nor waits.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(largest + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnfitError(f"cannot be read: {error.strerror or error}") from error
+    if len(content) > largest:
+        raise UnfitError(f"is larger than {largest:,} bytes")
+    return content
 
 
 def write(path: Path, content: bytes) -> None:
@@ -25,6 +75,7 @@ def replace(path: Path, make: Callable[[Path], object]) -> None:
         OSError: the disk does not take it; what was at `path` is as it was.
     """
     beside = path.with_name(f"new-{path.name}")
+    beside.unlink(missing_ok=True)  # a link that lies there would lead the writer elsewhere
     try:
         make(beside)
         _flush(beside)

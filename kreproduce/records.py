@@ -1,18 +1,20 @@
 """The records of complete runs, read back: the only witness of a measured number.
 
-A record counts if it is whole, of this version, and says of itself what its settings say: its
-identity is that of its settings, and its folder has the run's name. Everything else below
-results/runs is passed over, with the reason.
+A record counts if it is whole, of this version, as it was written, and says of itself what its
+settings say: its identity is that of its settings, and its folder has the run's name. Everything
+else below results/runs is passed over, with the reason. Links are not followed.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kreproduce import paper
-from kreproduce.errors import StorageError
+from kreproduce import files, paper
+from kreproduce.errors import StorageError, printable
 from kreproduce.experiment import Experiment
 
 # The weights whose accuracy a table shows (paper, section 2.10).
@@ -20,7 +22,10 @@ HEADLINE = "lowest validation loss"
 
 _LARGEST = 16 * 2**20  # bytes; a record has some tens of thousands
 RECORD_VERSION = 1
+NO_RECORD = "it has no record: the run is not complete"
 Text = Annotated[str, Field(max_length=300)]
+Rule = Annotated[str, Field(pattern="^[a-z][a-z ]{0,99}$")]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Loose(BaseModel):
@@ -95,7 +100,10 @@ class Record(_Loose):
         settings: the experiment.
         partial: whether only some of the images were taken.
         data: the images.
-        test: by the weights that were kept, see `HEADLINE`.
+        test: by the rule that kept the weights, see `HEADLINE`.
+        weights: by that rule, the SHA-256 of their file, see `weights_name`; older records have
+            none.
+        history: the SHA-256 of history.csv; older records have none.
         seconds: by part of the run; "training" is all epochs.
         conditions: of the measurement.
         finished: when, in UTC.
@@ -108,6 +116,8 @@ class Record(_Loose):
     partial: bool
     data: Images
     test: dict[str, Outcome]
+    weights: dict[Rule, Digest] = Field(default_factory=dict)
+    history: Digest | None = None
     seconds: dict[str, Annotated[float, Field(ge=0, le=1e9)]]
     conditions: Conditions
     finished: Text
@@ -172,28 +182,61 @@ def read(results: Path) -> Found:
         if isinstance(found, Record):
             records.append(found)
         else:
-            skipped.append(Skipped(_printable(folder.name), _printable(found)))
+            skipped.append(Skipped(printable(folder.name), printable(found)))
     return Found(tuple(records), tuple(skipped))
 
 
 def read_record(folder: Path) -> Record | str:
     """The record in a run's folder, or why there is none that counts."""
-    path = folder / "record.json"
+    if folder.is_symlink():
+        return "it is a link"
     try:
-        if not path.exists():
-            return "it has no record: the run is not complete"
-        if not path.is_file():  # to open a pipe would wait for ever
-            return "record.json is not a file"
-        if path.stat().st_size > _LARGEST:
-            return "record.json is too large to be a record"
-        record = Record.model_validate_json(path.read_bytes())
-    except OSError as error:
-        return f"record.json cannot be read: {error.strerror or error}"
+        content = files.read(folder / "record.json", _LARGEST)
+        record = Record.model_validate_json(content)
+    except FileNotFoundError:
+        return NO_RECORD
+    except files.UnfitError as error:
+        return f"record.json {error}"
     except ValidationError as error:
-        return f"record.json is not the record of a complete run: {_first_fault(error)}"
+        return _other_version(content) or (
+            f"record.json is not the record of a complete run: {_first_fault(error)}"
+        )
+    if not _is_as_written(content):
+        return "record.json was changed after it was written, or is damaged: its checksum differs"
     if record.run != folder.name:
         return f"its record is that of {record.run}"
     return record
+
+
+def checksum(record: dict[str, Any]) -> str:
+    """Of all that a record says, however it is laid out."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def weights_name(which: str) -> str:
+    """The name of the file with the weights of the "lowest validation loss", say."""
+    return f"{which.replace(' ', '-')}.weights.h5"
+
+
+def _is_as_written(content: bytes) -> bool:
+    """Whether a record has its own checksum; older ones have none."""
+    values = json.loads(content)
+    written = values.pop("checksum", None)
+    return written is None or written == checksum(values)
+
+
+def _other_version(content: bytes) -> str | None:
+    try:
+        version = json.loads(content)["record_version"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    if not isinstance(version, int) or version == RECORD_VERSION:
+        return None
+    return (
+        f"record.json is of version {str(version)[:20]}, and this version of kreproduce reads "
+        f"{RECORD_VERSION}"
+    )
 
 
 def _folders(runs: Path) -> list[Path]:
@@ -210,7 +253,3 @@ def _first_fault(error: ValidationError) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)[:300]

@@ -24,12 +24,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from filelock import FileLock, Timeout
-
 from kreproduce import files
 from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import Experiment
-from kreproduce.records import RECORD_VERSION, read_record
+from kreproduce.lock import Lock
+from kreproduce.records import RECORD_VERSION, checksum, read_record, weights_name
 from kreproduce.training import checkpoint as checkpoints
 from kreproduce.training.checkpoint import Checkpoint
 
@@ -58,8 +57,7 @@ class RunFolder:
         self.experiment = experiment
         self.path = results / "runs" / experiment.run_name
         self._aside = self.path.with_name(f"{self.path.name}.old")
-        self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
-        self._holder = self.path.with_name(f"{self.path.name}.lock.json")
+        self._lock = Lock(self.path)
 
     def record(self) -> dict[str, Any] | None:
         """The record of the finished run, or None.
@@ -120,15 +118,7 @@ class RunFolder:
 
     def is_locked(self) -> bool:
         """Whether a process is at this run now."""
-        if not Path(self._lock.lock_file).exists():
-            return False
-        try:
-            with self._lock.acquire(blocking=False):
-                return False
-        except Timeout:
-            return True
-        except OSError:  # a lock that cannot be touched cannot be held from here either
-            return False
+        return self._lock.is_held()
 
     def check_free(self) -> None:
         """Find out before anything slow whether another process is at this run.
@@ -148,11 +138,8 @@ class RunFolder:
         """
         with self._storage():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._lock.acquire(timeout=1)  # seconds: somebody may just be asking `is_locked`
-            except Timeout:
+            if not self._lock.take(now()):
                 self._refuse()
-            files.write(self._holder, _json({"host": _host(), "pid": os.getpid(), "time": now()}))
 
     def begin(self) -> None:
         """Make the claimed folder anew.
@@ -231,7 +218,7 @@ class RunFolder:
 
     def weights(self, which: str) -> Path:
         """Where the weights with the "lowest validation loss", say, are kept."""
-        return self.path / f"{which.replace(' ', '-')}.weights.h5"
+        return self.path / weights_name(which)
 
     def keep_weights(self, which: str, save: Callable[[Path], None]) -> None:
         """Have `save` write the weights beside the earlier ones, then put them in their place."""
@@ -245,20 +232,29 @@ class RunFolder:
 
     def finish(self, record: dict[str, Any]) -> None:
         """Write the record: from here on the run is complete."""
-        self._write_json("record.json", {"record_version": RECORD_VERSION} | record)
-        self.set_state("finished", epoch=self.experiment.epochs)
-        for no_longer_needed in (self._aside, self.path / "checkpoints"):
-            shutil.rmtree(no_longer_needed, ignore_errors=True)
+        record = {"record_version": RECORD_VERSION} | record
+        history = self.path / "history.csv"
+        if history.exists():
+            with self._storage():
+                record["history"] = files.sha256(history)
+        self._write_json("record.json", record | {"checksum": checksum(record)})
+        self._clear_up()
+
+    def tidy(self) -> None:
+        """Clear up behind a process that was killed between `finish` and its end."""
+        if self.status().get("state") != "running":
+            return
+        with contextlib.suppress(OSError, StateError, StorageError):  # what is left harms nobody
+            if self._lock.take(now()):
+                try:
+                    if self.record() is not None:
+                        self._clear_up()
+                finally:
+                    self._lock.free()
 
     def close(self) -> None:
         """Let other processes in again."""
-        with contextlib.suppress(OSError):
-            self._holder.unlink(missing_ok=True)
-        self._lock.release(force=True)
-
-    def holder(self) -> dict[str, Any]:
-        """The "host", "pid" and "time" of the process that is at this run; empty if unknown."""
-        return _read_json(self._holder) or {}
+        self._lock.free()
 
     @contextlib.contextmanager
     def named(self) -> Iterator[None]:
@@ -267,6 +263,12 @@ class RunFolder:
             yield
         except StateError as error:
             raise StateError(f"{self.path}: {error}") from None
+
+    def _clear_up(self) -> None:
+        """Remove what a finished run no longer needs."""
+        for path in (self._aside, self.path / "checkpoints"):
+            shutil.rmtree(path, ignore_errors=True)
+        self.set_state("finished", epoch=self.experiment.epochs)
 
     def _check_settings(self, warn: Callable[[str], None]) -> None:
         """Refuse a folder whose settings were changed since it was begun, field by field."""
@@ -311,12 +313,7 @@ class RunFolder:
             ) from error
 
     def _refuse(self) -> NoReturn:
-        holder = self.holder()
-        who = (
-            f"process {holder.get('pid')} on {holder.get('host')}, since {holder.get('time')}"
-            if holder
-            else "it has just begun"
-        )
+        who = self._lock.holder() or "it has just begun"
         raise LockedError(f"another process is at {self.path} ({who}); wait for it or stop it")
 
 
@@ -328,11 +325,8 @@ def now() -> str:
 def _read_json(path: Path) -> dict[str, Any] | None:
     """The object in a small file; None where it is missing, damaged or something else."""
     try:
-        # A pipe would keep its reader waiting for ever.
-        if not path.is_file() or path.stat().st_size > _LARGEST_JSON:
-            return None
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = json.loads(files.read(path, _LARGEST_JSON))
+    except (FileNotFoundError, files.UnfitError, ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) else None
 

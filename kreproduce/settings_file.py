@@ -10,7 +10,10 @@ from typing import Any
 
 import yaml
 
-from kreproduce.errors import SettingsError
+from kreproduce import files
+from kreproduce.errors import SettingsError, printable
+
+_LARGEST = 2**16  # bytes; PyYAML takes seconds for more, and settings have a thousand
 
 
 class _Loader(yaml.SafeLoader):
@@ -63,10 +66,13 @@ def read_settings(path: Path) -> dict[str, Any]:
         SettingsError: the file cannot be read, is not YAML, or holds no settings.
     """
     try:
-        text = path.read_text("utf-8")
+        # A link may lead to it, and nothing else: a pipe would keep its reader waiting.
+        text = files.read(path.resolve(), _LARGEST).decode("utf-8")
     except FileNotFoundError:
         raise SettingsError(f"there is no settings file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except files.UnfitError as error:
+        raise SettingsError(f"{path} {error}; a settings file is expected") from None
+    except (OSError, RuntimeError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read as a settings file: {error}") from None
     values = _load(text, str(path))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -87,7 +93,7 @@ def _load(text: str, source: str) -> Any:
     try:
         return yaml.load(text, _Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise SettingsError(f"{source} is not valid YAML{_where(error)}") from None
+        raise SettingsError(f"{printable(source)} is not valid YAML{_where(error)}") from None
 
 
 def _where(error: Exception) -> str:

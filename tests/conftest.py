@@ -1,6 +1,7 @@
 """The command line in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ finally:
     heavy = ("tensorflow", "keras", "tensorflow_datasets", "pandas", "sklearn")
     print("\\nheavy:", *(name for name in heavy if name in sys.modules), file=sys.stderr)
 """
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible():
+    """Whoever runs the tests behind `&` has them ignore Ctrl-C, and their children, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

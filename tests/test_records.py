@@ -83,7 +83,11 @@ HEADLINE = "test/lowest validation loss"
 @pytest.mark.parametrize(
     ("path", "value", "why"),
     [
-        ("record_version", 2, "record_version: Input should be 1"),
+        ("record_version", 2, "is of version 2, and this version of kreproduce reads 1"),
+        ("record_version", 0, "is of version 0, and this version of kreproduce reads 1"),
+        ("record_version", 10**400, "is of version 10000000000000000000, and this"),
+        ("record_version", "1", "record_version: Input should be 1"),
+        ("record_version", 1.5, "record_version: Input should be 1"),
         ("record_version", None, "record_version: Field required"),
         ("identity", "00000000", "its identity is not that of its settings"),
         ("run", "another", "its name is not that of its settings"),
@@ -177,5 +181,51 @@ def test_hostile_folders(tmp_path, record):
     assert len(found.records) == 1
     whys = {skipped.folder: skipped.why for skipped in found.skipped}
     assert whys.keys() == {"folder", "pipe", "loop", "huge", "?[31mred?"}
-    assert whys["folder"] == whys["pipe"] == "record.json is not a file"
-    assert whys["huge"] == "record.json is too large to be a record"
+    assert whys["folder"] == "record.json is not a file, but a folder"
+    assert whys["pipe"] == "record.json is not a file, but a pipe"
+    assert whys["loop"] == "record.json is not a file, but a link"
+    assert whys["huge"] == "record.json is larger than 16,777,216 bytes"
+
+
+def test_links_do_not_count(tmp_path, record):
+    elsewhere = write(tmp_path / "elsewhere", record)
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / record["run"]).symlink_to(elsewhere)
+    assert records.read(tmp_path) == records.Found((), (Skipped(record["run"], "it is a link"),))
+    (runs / record["run"]).unlink()
+    (runs / record["run"]).mkdir()
+    (runs / record["run"] / "record.json").symlink_to(elsewhere / "record.json")
+    assert records.read(tmp_path).records == ()
+
+
+def test_a_record_that_was_changed_does_not_count(tmp_path, record):
+    record["checksum"] = records.checksum(record)
+    path = write(tmp_path, record) / "record.json"
+    assert len(records.read(tmp_path).records) == 1
+    path.write_text(json.dumps(record, indent=4, sort_keys=True))  # says the same
+    assert len(records.read(tmp_path).records) == 1
+    path.write_text(json.dumps(record).replace("0.9445", "0.9545"))
+    (skipped,) = records.read(tmp_path).skipped
+    assert skipped.why.startswith("record.json was changed after it was written, or is damaged")
+
+
+@pytest.mark.parametrize("checksum", ["", 3, [], "0" * 64])
+def test_a_strange_checksum_does_not_count(tmp_path, record, checksum):
+    write(tmp_path, record | {"checksum": checksum})
+    assert records.read(tmp_path).records == ()
+
+
+@pytest.mark.parametrize(
+    ("weights", "why"),
+    [
+        ({"../../secret": "0" * 64}, "String should match pattern"),
+        ({"lowest validation loss": "0" * 63}, "String should match pattern"),
+        ({"a\n": "0" * 64}, "String should match pattern"),
+        ([], "Input should be an object"),
+    ],
+)
+def test_weights_have_plain_names(tmp_path, record, weights, why):
+    write(tmp_path, record | {"weights": weights})
+    (skipped,) = records.read(tmp_path).skipped
+    assert why in skipped.why

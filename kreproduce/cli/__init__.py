@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kreproduce.cli import audit, data, faults, network, run, sweep, table
+from kreproduce.cli import audit, compare, data, faults, network, run, status, sweep, table
 
 app = typer.Typer(
     name="kreproduce",
@@ -21,7 +21,9 @@ app.command("run")(run.run)
 app.command("network")(network.network)
 app.command("table")(table.table)
 app.command("audit")(audit.audit)
+app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
+app.command("status")(status.status)
 app.add_typer(data.app, name="data")
 
 

@@ -81,7 +81,7 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
 
 
 def read(path: Path) -> Checkpoint | None:
-    """The checkpoint in a file; None if the file is not whole.
+    """The checkpoint in a file; None if the file is not whole, or not one that `save` wrote.
 
     Raises:
         OSError: it cannot be read.
@@ -90,9 +90,13 @@ def read(path: Path) -> Checkpoint | None:
     content = path.read_bytes()
     if match is None or hashlib.sha256(content).hexdigest() != match[3]:
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    facts = json.loads(arrays.pop(_FACTS).tobytes())
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        facts = json.loads(arrays.pop(_FACTS).tobytes())
+    # Somebody else's file under a checkpoint's name, whatever it is.
+    except Exception:
+        return None
     return Checkpoint(int(match[1]), int(match[2]), facts, arrays)
 
 

@@ -1,0 +1,118 @@
+"""What becomes of a command: each kind of fault has its exit code and one sentence."""
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from kreproduce import errors
+from kreproduce.cli import faults
+from kreproduce.interruption import Interrupted
+
+CODES = {
+    errors.SettingsError: 2,
+    errors.DataError: 3,
+    errors.DivergedError: 4,
+    errors.StorageError: 5,
+    errors.OutOfMemoryError: 5,
+    errors.LockedError: 6,
+    errors.StateError: 7,
+}
+
+
+def ended(error):
+    """The exit code of a command that raises this."""
+    with pytest.raises(SystemExit) as end, faults.explained():
+        raise error
+    return end.value.code
+
+
+@pytest.mark.parametrize("kind", CODES, ids=lambda kind: kind.__name__)
+def test_a_fault_that_the_user_can_mend(kind, capsys):
+    assert ended(kind("it is so; do otherwise")) == CODES[kind]
+    assert capsys.readouterr().err == "kreproduce: it is so; do otherwise\n"
+
+
+def test_every_kind_of_fault_has_its_code():
+    kinds = set(errors.KreproduceError.__subclasses__())
+    assert kinds == set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_interruption(number, code, capsys):
+    assert ended(Interrupted(number)) == code
+    assert capsys.readouterr().err == f"kreproduce: interrupted by {number.name}\n"
+
+
+def test_a_bare_ctrl_c(capsys):
+    assert ended(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "kreproduce: interrupted\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_what_a_disk_refuses(number, capsys):
+    assert ended(OSError(number, os.strerror(number), "/some/file")) == 5
+    assert capsys.readouterr().err == f"kreproduce: /some/file: {os.strerror(number)}\n"
+
+
+def test_a_full_memory(capsys):
+    assert ended(MemoryError()) == 5
+    assert capsys.readouterr().err == "kreproduce: the memory is full; use a machine with more\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("two\nlines"), FileNotFoundError(2, "x"), KeyError()])
+def test_a_bug_leaves_its_traceback_in_a_file(error, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert ended(error) == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch(rf"kreproduce: a bug: {type(error).__name__}: .*\n", said)
+    (report,) = tmp_path.glob("kreproduce-bug-*.txt")
+    assert str(report) in said
+    text = report.read_text()
+    assert "Traceback (most recent call last):" in text
+    assert type(error).__name__ in text
+    assert text.startswith("kreproduce ")
+
+
+def test_a_bug_where_nothing_can_be_saved(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert ended(ValueError("odd")) == 1
+    said = capsys.readouterr().err
+    assert "Traceback (most recent call last):" in said
+    assert said.splitlines()[-1].startswith("kreproduce: a bug: ValueError: odd")
+
+
+def test_what_ends_well_says_nothing(capsys):
+    with faults.explained():
+        pass
+    assert capsys.readouterr().err == ""
+
+
+SCRIPT = """
+from kreproduce.cli import faults
+from kreproduce.errors import StateError
+with faults.explained():
+    raise StateError("no")
+"""
+
+
+def test_the_code_is_right_where_nothing_can_be_said():
+    """Standard error is a file on a full disk."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", SCRIPT], stderr=full, check=False)
+    assert done.returncode == 7
+
+
+def test_the_help_has_every_code(kreproduce):
+    said = " ".join(kreproduce("--help").output.split())
+    for code in (*range(10), 130, 143):
+        assert re.search(rf"\b{code} ", said)
+    assert faults.EXIT_CODES in said

@@ -1,0 +1,144 @@
+"""`kreproduce status`: every run in a line, as JSON, and hashed anew."""
+
+import json
+
+import numpy as np
+import pytest
+from support import tree
+from tables.recorded import record_of
+
+from kreproduce import files
+from kreproduce.experiment import resolve
+from kreproduce.runs import RunFolder
+from kreproduce.training.checkpoint import Checkpoint
+
+WEIGHTS = "lowest validation loss"
+
+
+def run_of(results, seed):
+    folder = RunFolder(results, resolve({"dataset": "digits", "seed": seed}))
+    folder.claim()
+    folder.begin()
+    folder.write_settings({})
+    folder.save(Checkpoint(3, seed, {}, {"weights/a": np.zeros(3)}))
+    folder.set_state("running", 3, seed)
+    return folder
+
+
+@pytest.fixture
+def runs(kreproduce):
+    """One run in each state but foreign, in the command's folder."""
+    results = kreproduce.folder / "results"
+    made = {
+        name: run_of(results, seed)
+        for seed, name in enumerate(
+            ("done", "running", "interrupted", "failed", "broken off", "damaged", "before the test")
+        )
+    }
+    done = made["done"]
+    done.keep_weights(WEIGHTS, lambda path: path.write_bytes(b"weights"))
+    digest = files.sha256(done.weights(WEIGHTS))
+    done.finish(record_of(done.experiment) | {"weights": {WEIGHTS: digest}})
+    made["interrupted"].set_state("interrupted", 3, 2)
+    made["failed"].set_state("failed", 3, 3, "OSError: it had to be")
+    (made["damaged"].path / "record.json").write_text("{")
+    made["before the test"].save(Checkpoint(12, 0, {}, {}))
+    (results / "runs" / "notes.txt").touch()
+    for name, folder in made.items():
+        if name != "running":
+            folder.close()
+    yield made
+    made["running"].close()
+
+
+def lines_of(output, made):
+    names = {folder.path.name: name for name, folder in made.items()}
+    found = {}
+    for line in output.splitlines():
+        for run, name in names.items():
+            if run in line:
+                found[name] = tuple(part.strip() for part in line.split(run))
+    return found
+
+
+def test_a_line_for_every_run(kreproduce, runs):
+    before = tree(kreproduce.folder.parent)
+    result = kreproduce("status")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    assert tree(kreproduce.folder.parent) == before
+    lines = lines_of(result.output, runs)
+    assert lines["done"] == ("done", "12 epochs, finished 2026-01-02T00:00:00+00:00")
+    state, said = lines["running"]
+    assert state == "running"
+    assert said.startswith("in epoch 4 of 12, behind step 1; process ")
+    state, said = lines["interrupted"]
+    assert state == "interrupted"
+    assert said.startswith("in epoch 4 of 12, behind step 2; since 20")
+    state, said = lines["failed"]
+    assert state == "failed"
+    assert said.startswith("in epoch 4 of 12, behind step 3; OSError: it had to be, at 20")
+    assert lines["broken off"][0] == "broken off"
+    assert lines["before the test"][1].startswith("behind epoch 12 of 12, before the test; since")
+    assert lines["damaged"][0] == "damaged"
+    assert lines["damaged"][1].startswith("record.json is not the record of a complete run: ")
+    assert set(result.output.splitlines()[-1].split(", ")) == {
+        *("1 done", "1 running", "1 interrupted", "1 failed", "2 broken off", "1 damaged"),
+        "1 foreign",
+    }
+
+
+def test_json(kreproduce, runs):
+    entries = {entry["run"]: entry for entry in json.loads(kreproduce("status", "--json").output)}
+    assert len(entries) == len(runs) + 1
+    entry = entries[runs["running"].path.name]
+    assert (entry["state"], entry["epoch"], entry["step"], entry["epochs"]) == ("running", 3, 1, 12)
+    assert set(entry["holder"]) == {"host", "pid", "time"}
+    assert entries[runs["failed"].path.name]["why"] == "OSError: it had to be"
+    assert entries["notes.txt"]["why"] == "a file"
+    assert "verified" not in entry
+
+
+def test_verify_ends_with_9_on_damage_only(kreproduce, runs):
+    (runs["damaged"].path / "record.json").unlink()
+    result = kreproduce("status", "--verify")
+    assert (result.code, result.imported) == (0, [])
+    assert result.output.endswith("files: 8 whole, 0 damaged, 0 missing\n")
+    runs["done"].weights(WEIGHTS).write_bytes(b"waights")
+    result = kreproduce("status", "--verify")
+    assert result.code == 9
+    assert "damaged: lowest-validation-loss.weights.h5\n" in result.output
+    assert result.output.endswith("files: 7 whole, 1 damaged, 0 missing\n")
+    entries = json.loads(kreproduce("status", "--verify", "--json").output)
+    (entry,) = (entry for entry in entries if entry["state"] == "done")
+    damaged = {"file": "lowest-validation-loss.weights.h5", "found": "damaged"}
+    assert entry["verified"] == [damaged]
+    runs["done"].weights(WEIGHTS).unlink()
+    assert kreproduce("status", "--verify").code == 0
+
+
+def test_a_damaged_run_fails_the_check(kreproduce, runs):
+    assert kreproduce("status").code == 0
+    assert kreproduce("status", "--verify").code == 9
+
+
+def test_where_nothing_was_run(kreproduce):
+    result = kreproduce("status", "--verify")
+    assert (result.code, result.output) == (0, "there is no run below results/runs\n")
+    assert json.loads(kreproduce("status", "--json").output) == []
+
+
+def test_a_results_folder_that_is_not_there(kreproduce):
+    result = kreproduce("status", "--results", "elsewhere")
+    assert result.code == 2
+    assert "there is no folder elsewhere of results; leave --results out" in result.message
+
+
+def test_a_results_folder_that_may_not_be_read(kreproduce, monkeypatch):
+    runs = kreproduce.folder / "results" / "runs"
+    runs.mkdir(parents=True)
+    runs.chmod(0)
+    monkeypatch.setenv("AS_NOBODY", "1")
+    result = kreproduce("status")
+    runs.chmod(0o755)
+    assert result.code == 5
+    assert "results/runs cannot be read: Permission denied" in result.message

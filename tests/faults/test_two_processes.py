@@ -1,0 +1,62 @@
+"""Two processes at one run: the second is told who the first is; a dead one keeps nobody out."""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from faults.outcome import outcome
+from faults.real import SETTINGS, Process, run
+
+from kreproduce import status
+
+OTHER = [sys.executable, "-m", "kreproduce", "run", "digits", *SETTINGS]
+
+
+def held(results):
+    """A process that is at the run, and waits."""
+    process = Process(results, do="hold", call="kreproduce.training.trainer:assemble")
+    while not (results / "held").exists():
+        assert process.process.poll() is None, process.said()
+        time.sleep(0.1)
+    return process
+
+
+def second(results, *more):
+    command = [*OTHER, "--results", str(results), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes(reference, tmp_path, tally):
+    first = held(tmp_path)
+    for more in ([], ["--force"]):
+        code, message = second(tmp_path, *more)
+        assert code == 6, message
+        who = rf"process {first.process.pid} on {re.escape(socket.gethostname())}, since 20\d\d-"
+        assert re.search(rf"another process is at .*/digits-\S+ \({who}", message)
+        assert len(message.splitlines()) == 1
+    (entry,) = status.read(tmp_path)
+    assert entry.state == "running"
+    assert entry.holder.pid == first.process.pid
+    first.process.kill()
+    assert first.ended().code == -9
+    assert status.read(tmp_path) == []
+    end = run(tmp_path)
+    assert end.code == 0, end
+    assert outcome(tmp_path) == reference.outcome
+    tally("a second process", 2)
+
+
+@pytest.mark.faults
+def test_many_processes_at_once(reference, tmp_path, tally):
+    """Started in the same moment: one trains, the others are refused; together they end it."""
+    processes = [Process(tmp_path) for _ in range(4)]
+    ends = [process.ended() for process in processes]
+    assert {end.code for end in ends} <= {0, 6}, ends
+    assert sum("epoch 3/3" in end.said for end in ends) == 1
+    assert outcome(tmp_path) == reference.outcome
+    tally("a second process", 3)
