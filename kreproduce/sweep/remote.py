@@ -67,7 +67,7 @@ class Remote:
         if self._host is None:
             self.kill()
         elif not self._over:
-            pass
+            self._node.stop.remote()
 
     def kill(self) -> None:
         """Take its process away, whose children the system then kills."""

@@ -217,6 +217,8 @@ class Trainer:
     def _fit(self, epoch: int) -> None:
         """Train to the end of the epoch, or until it is time to save or to stop."""
         started = time.perf_counter()
+        if self.progress.step == 0:
+            self._reset_sums()
         for generator, seed in self._dropouts:
             generator.state.assign([seed, self._step()])
         views = training_views(self.experiment, self.dataset.train, epoch)
@@ -238,6 +240,7 @@ class Trainer:
 
     def _validate(self, epoch: int) -> dict[str, float]:
         started = time.perf_counter()
+        self._reset_sums()
         views = validation_views(self.experiment, self.dataset.validation, epoch)
         validated: dict[str, float] = self.model.evaluate(
             self._batches(views),
@@ -274,6 +277,11 @@ class Trainer:
         state.assign(self.network.weights, self.progress.kept[self.progress.best[which]])
         self.report.say(f"testing the weights of the {which} (epoch {self.progress.best[which]})")
         return outcome(self.model, self.experiment, self.dataset, self.interruptions)
+
+    def _reset_sums(self) -> None:
+        """Keras resets no metric that it has not seen a batch of, as after a restore."""
+        self.assembly.loss.reset_state()
+        self.assembly.accuracy.reset_state()
 
     def _leave(self, how: Any, why: str | None = None) -> None:
         # What stopped the run may keep its state from being written, too.

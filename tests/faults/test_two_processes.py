@@ -5,14 +5,16 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from faults.outcome import outcome
-from faults.real import SETTINGS, Process, run
+from faults.real import SETTINGS, Process, environment, run
 
 from kreproduce import status
 
-OTHER = [sys.executable, "-m", "kreproduce", "run", "digits", *SETTINGS]
+DRIVER = str(Path(__file__).with_name("driver.py"))
+OTHER = [sys.executable, DRIVER, "run", "digits", *SETTINGS]
 
 
 def held(results):
@@ -26,7 +28,7 @@ def held(results):
 
 def second(results, *more):
     command = [*OTHER, "--results", str(results), *more]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     return done.returncode, done.stderr
 
 
