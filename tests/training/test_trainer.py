@@ -168,7 +168,9 @@ def wait_for(condition, seconds=120):
 def test_ctrl_c_leaves_a_clear_state_and_the_command_runs_again(tmp_path, images):
     arguments = ["colours", "--data-dir", images, "--results", tmp_path, *SMALL]
     process = start(*arguments, "--epochs", 500)
-    wait_for(lambda: list(tmp_path.glob("runs/*/history.csv")))
+    wait_for(
+        lambda: any("\n1," in path.read_text() for path in tmp_path.glob("runs/*/history.csv"))
+    )
     process.send_signal(signal.SIGINT)
     output, message = process.communicate(timeout=60)
     assert process.returncode == 130
