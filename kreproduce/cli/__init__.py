@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kreproduce.cli import audit, compare, data, faults, network, run, status, sweep, table
+from kreproduce.cli import audit, bench, compare, data, faults, network, run, status, sweep, table
 
 app = typer.Typer(
     name="kreproduce",
@@ -23,6 +23,7 @@ app.command("table")(table.table)
 app.command("audit")(audit.audit)
 app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
+app.command("bench")(bench.bench)
 app.command("status")(status.status)
 app.add_typer(data.app, name="data")
 

@@ -8,6 +8,7 @@ import keras
 
 from kreproduce.data.layers import Enlarge, Warp
 from kreproduce.experiment import Experiment
+from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
 from kreproduce.training.devices import Devices
 
@@ -36,18 +37,24 @@ class Assembly:
         return bool(self.model.jit_compile)
 
 
-def assemble(experiment: Experiment, image_shape: tuple[int, ...], devices: Devices) -> Assembly:
+def assemble(
+    experiment: Experiment,
+    image_shape: tuple[int, ...],
+    devices: Devices,
+    lowering: Lowering = "auto",
+) -> Assembly:
     """Build and compile what an experiment trains, its weights drawn from the seed.
 
     Args:
         experiment: says the network, the precision and the resizing.
         image_shape: height, width and channels of the source images.
         devices: where it is to be trained.
+        lowering: how grouped layers are computed; changes nothing but the speed.
     """
     precision = experiment.gpu_precision if devices.gpu else experiment.cpu_precision
     keras.utils.set_random_seed(experiment.seed)
     with _dtype_policy(precision), devices.scope():
-        network = build(experiment.architecture)
+        network = build(experiment.architecture, lowering=lowering)
         if devices.synchronized and devices.replicas > 1:
             _synchronize(network)
         model = _with_warp(network, experiment, image_shape)

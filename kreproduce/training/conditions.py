@@ -15,7 +15,6 @@ from kreproduce.training.devices import Devices
 
 def of(experiment: Experiment, assembly: Assembly, devices: Devices) -> dict[str, Any]:
     """The conditions under which a run computes, for its record."""
-    packages = ("keras", keras.backend.backend(), "numpy", "tensorflow-datasets")
     return {
         "devices": list(devices.names),
         "gpu": devices.gpu,
@@ -27,10 +26,16 @@ def of(experiment: Experiment, assembly: Assembly, devices: Devices) -> dict[str
         "tensor_float_32": devices.tensor_float_32,
         "jit_compile": assembly.xla,
         "hflip": experiment.hflip,
-        "versions": {"kreproduce": __version__, "python": platform.python_version()}
-        | {package: _version(package) for package in packages},
+        "versions": versions(),
         "platform": platform.platform(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Of Python and the packages that a result may depend on; None for what is not installed."""
+    packages = ("keras", keras.backend.backend(), "numpy", "tensorflow-datasets")
+    own = {"kreproduce": __version__, "python": platform.python_version()}
+    return own | {package: _version(package) for package in packages}
 
 
 def sentence(conditions: dict[str, Any]) -> str:

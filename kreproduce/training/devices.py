@@ -150,6 +150,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def peak_memory(devices: Devices) -> int | None:
+    """The most that this process has had of the first GPU's memory, in bytes; None on a CPU."""
+    if not devices.gpu:
+        return None
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+    if backend == "jax":
+        import jax
+
+        return int(jax.devices()[0].memory_stats()["peak_bytes_in_use"])
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())
+
+
 def _has_no_gpu(backend: str) -> bool:
     if backend == "tensorflow":
         import tensorflow as tf

@@ -44,6 +44,18 @@ class Process:
         self._listener = threading.Thread(target=self._lines.extend, args=[self.process.stdout])
         self._listener.start()
 
+    def wait_until_held(self, results: Path) -> None:
+        """Wait until it is where its plan has it held."""
+        while not (results / "held").exists():
+            assert self.process.poll() is None, self.said()
+            time.sleep(0.05)
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+
     def said(self) -> str:
         """What it has said so far."""
         return "".join(self._lines)

@@ -59,15 +59,15 @@ def test_a_request_to_stop(do, code, part, reference, tmp_path, tally):
 @pytest.mark.faults
 def test_a_second_ctrl_c_leaves_at_once(reference, tmp_path, tally):
     """The first finds the run at a step that takes for ever."""
-    process = Process(tmp_path, do="hold", call="kreproduce.report:Report.step", nth=STEPS + 4)
-    while not (tmp_path / "held").exists():
-        time.sleep(0.1)
-    process.process.send_signal(2)
-    time.sleep(1)
-    assert process.process.poll() is None
-    started = time.monotonic()
-    process.process.send_signal(2)
-    end = process.ended()
+    plan = {"do": "hold", "call": "kreproduce.report:Report.step", "nth": STEPS + 4}
+    with Process(tmp_path, **plan) as process:
+        process.wait_until_held(tmp_path)
+        process.process.send_signal(2)
+        time.sleep(1)
+        assert process.process.poll() is None
+        started = time.monotonic()
+        process.process.send_signal(2)
+        end = process.ended()
     assert time.monotonic() - started < 1
     assert end.code == 130, end
     assert run(tmp_path).code == 0

@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,7 @@ OTHER = [sys.executable, DRIVER, "run", "digits", *SETTINGS]
 
 def held(results):
     """A process that is at the run, and waits."""
-    process = Process(results, do="hold", call="kreproduce.training.trainer:assemble")
-    while not (results / "held").exists():
-        assert process.process.poll() is None, process.said()
-        time.sleep(0.1)
-    return process
+    return Process(results, do="hold", call="kreproduce.training.trainer:assemble")
 
 
 def second(results, *more):
@@ -34,17 +29,17 @@ def second(results, *more):
 
 @pytest.mark.slow
 def test_two_processes(reference, tmp_path, tally):
-    first = held(tmp_path)
-    for more in ([], ["--force"]):
-        code, message = second(tmp_path, *more)
-        assert code == 6, message
+    with held(tmp_path) as first:
+        first.wait_until_held(tmp_path)
         who = rf"process {first.process.pid} on {re.escape(socket.gethostname())}, since 20\d\d-"
-        assert re.search(rf"another process is at .*/digits-\S+ \({who}", message)
-        assert len(message.splitlines()) == 1
-    (entry,) = status.read(tmp_path)
-    assert entry.state == "running"
-    assert entry.holder.pid == first.process.pid
-    first.process.kill()
+        for more in ([], ["--force"]):
+            code, message = second(tmp_path, *more)
+            assert code == 6, message
+            assert re.search(rf"another process is at .*/digits-\S+ \({who}", message)
+            assert "Traceback" not in message
+        (entry,) = status.read(tmp_path)
+        assert entry.state == "running"
+        assert entry.holder.pid == first.process.pid
     assert first.ended().code == -9
     assert status.read(tmp_path) == []
     end = run(tmp_path)

@@ -1,0 +1,30 @@
+"""What bears on a measured time besides what is measured."""
+
+import os
+import platform
+from typing import Any
+
+import keras
+
+from kreproduce.bench.findings import load
+from kreproduce.runs import code_version, now
+from kreproduce.training.conditions import versions
+from kreproduce.training.devices import Devices
+
+
+def of(devices: Devices, precision: str) -> dict[str, Any]:
+    """The conditions of a bench that begins now; see `Findings`."""
+    return {
+        "device": devices.names[0],
+        "devices": len(devices.names),
+        "backend": keras.backend.backend(),
+        "precision": precision,
+        "time": now(),
+        "load_before": load(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "deterministic": devices.deterministic,
+        "tensor_float_32": devices.tensor_float_32,
+        **code_version(),
+        "versions": versions(),
+    }

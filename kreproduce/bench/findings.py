@@ -1,0 +1,91 @@
+"""What a bench found, with the conditions under which it did: as text, as JSON, as files."""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kreproduce import files
+from kreproduce.errors import StorageError
+
+_IDLE = 0.5  # a share of the cores that others used in the minute before
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one call of `kreproduce bench` found.
+
+    Attributes:
+        bench: steps, table, start-up, memory or at-once.
+        conditions: device, backend, precision, versions, time, and what else bears on the numbers.
+        rows: what was measured, a row a thing, in full precision.
+        shown: the same as a person reads it: the cells of the text's table by column.
+    """
+
+    bench: str
+    conditions: dict[str, Any]
+    rows: list[dict[str, Any]]
+    shown: list[dict[str, str]]
+
+    @property
+    def name(self) -> str:
+        """The name of its files: the bench, the device, the backend, the precision, the time."""
+        conditions = (self.conditions[key] for key in ("device", "backend", "precision"))
+        time = re.sub(r"[-:]|\+.*", "", self.conditions["time"])
+        return "-".join([self.bench, *map(_plain, conditions), f"{time}Z"])
+
+    def json(self) -> str:
+        """Everything, as JSON."""
+        values = asdict(self)
+        del values["shown"]
+        return json.dumps(values, indent=2) + "\n"
+
+    def text(self) -> str:
+        """The conditions and a table."""
+        import pandas as pd
+
+        shown = pd.DataFrame(self.shown)
+        table = shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+        return "\n".join([_sentence(self.bench, self.conditions), "", table, ""])
+
+    def write(self, results: Path) -> Path:
+        """Write text and JSON below `results`/bench; returns the text's path.
+
+        Raises:
+            StorageError: the disk does not take them.
+        """
+        folder = results / "bench"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.write(folder / f"{self.name}.json", self.json().encode())
+            files.write(folder / f"{self.name}.txt", self.text().encode())
+        except OSError as error:
+            raise StorageError(
+                f"{folder} cannot be written: {error.strerror or error}; "
+                "make room, or choose another place with --results"
+            ) from error
+        return folder / f"{self.name}.txt"
+
+
+def load() -> float | None:
+    """How many processes wanted a core in the last minute; None where nobody counts them."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def is_busy(load: float | None) -> bool:
+    """Whether that is enough to spoil a measurement."""
+    return load is not None and load > _IDLE * (os.cpu_count() or 1)
+
+
+def _sentence(bench: str, conditions: dict[str, Any]) -> str:
+    known = {key: value for key, value in conditions.items() if value is not None}
+    versions = known.pop("versions")
+    lines = [f"{key.replace('_', ' ')}: {value}" for key, value in known.items()]
+    lines += [f"{name} {version}" for name, version in versions.items() if version]
+    return f"kreproduce bench, {bench}\n" + "; ".join(lines)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

@@ -1,0 +1,116 @@
+"""What training on the largest set of the paper takes of the memory: malaria's size, of noise."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kreproduce.bench.case import Case
+from kreproduce.data import cache, dataset, sources
+from kreproduce.data.images import Source
+from kreproduce.experiment import resolve
+from kreproduce.training import devices as devices_module
+from kreproduce.training.assembly import assemble
+from kreproduce.training.batches import Batches, Views, training_views, validation_views
+from kreproduce.training.devices import Devices
+
+IMAGES = 27_558
+STEPS = 20
+_SIDE = 133  # pixels, about the malaria images' mean
+
+
+def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Load malaria's number of images from a cache, train 20 steps, validate; a row a stage.
+
+    Args:
+        case: the network, its batch and precision; the input has 224 pixels.
+        devices: where.
+        say: is told how it goes.
+    """
+    chosen = {
+        name: getattr(case.experiment, name)
+        for name in ("size", "variant", "ch", "layer_l", "activation", "batch_size", "precision")
+    }
+    experiment = resolve({"dataset": "malaria", "data_name": "noise"}, chosen)
+    rows: list[dict[str, Any]] = []
+    started = time.perf_counter()
+
+    def stage(what: str, started: float) -> None:
+        seconds, peak = time.perf_counter() - started, peak_host_memory()
+        rows.append(
+            {
+                "stage": what,
+                "seconds": seconds,
+                "peak_host_bytes": peak,
+                "peak_device_bytes": devices_module.peak_memory(devices),
+            }
+        )
+        say(f"{what}: {seconds:.0f} s")
+
+    with tempfile.TemporaryDirectory() as folder:
+        stage("packages imported", started)
+        cache.write(_noise(), cache.path_in(Path(folder), "malaria"))
+        say("cache written")
+        started = time.perf_counter()
+        images = dataset.load(experiment, sources.locate("malaria", Path(folder)))
+    stage(f"{IMAGES:,} images loaded", started)
+    started = time.perf_counter()
+    assembly = assemble(experiment, images.train.images.shape[1:], devices)
+    views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
+    assembly.model.fit(Batches(views, experiment.batch_size), shuffle=False, verbose=0)
+    stage(f"{STEPS} steps of {experiment.batch_size} images trained", started)
+    started = time.perf_counter()
+    views = validation_views(experiment, images.validation, 0)
+    assembly.model.evaluate(Batches(views, experiment.batch_size), verbose=0)
+    stage(f"{len(views.order):,} views validated", started)
+    return rows
+
+
+def peak_host_memory() -> int | None:
+    """The most memory that this process has had, in bytes; None where that is not known."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    found = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+    return None if found is None else int(found) * 1024
+
+
+def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The rows as a person reads them."""
+    return [
+        {
+            "stage": row["stage"],
+            "s": f"{row['seconds']:.0f}",
+            "host, peak GB": _gigabytes(row["peak_host_bytes"]),
+            "device, peak GB": _gigabytes(row["peak_device_bytes"]),
+        }
+        for row in rows
+    ]
+
+
+def _gigabytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 1e9:.2f}"
+
+
+def _first(views: Views, count: int) -> Views:
+    return Views(views.subset, views.order[:count], views.matrices[:count])
+
+
+def _noise() -> Source:
+    """As many images as malaria has, of about their size."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (64, _SIDE, _SIDE, 3), np.uint8)
+    return Source(
+        name="malaria",
+        kind="folder",
+        class_names=("Parasitized", "Uninfected"),
+        labels=(np.arange(IMAGES, dtype=np.int32) >= IMAGES // 2).astype(np.int32),
+        names=[f"{number:05}.png" for number in range(IMAGES)],
+        parts=np.full(IMAGES, "all"),
+        decode=lambda index: images[index % len(images)],
+        listing="",
+    )

@@ -1,0 +1,133 @@
+"""Training steps and inference of real models, on images of noise."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import keras
+import numpy as np
+
+from kreproduce.bench.case import Case
+from kreproduce.data.dataset import Subset
+from kreproduce.network.inference import fold
+from kreproduce.network.lowering import Lowering
+from kreproduce.network.model import build
+from kreproduce.training.assembly import assemble
+from kreproduce.training.batches import Batches, training_views
+from kreproduce.training.devices import Devices
+
+SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long
+_MOST = 500
+
+
+class Training:
+    """Training as `kreproduce run` does it, augmentation included.
+
+    Args:
+        case: what to train.
+        devices: where.
+
+    Attributes:
+        model: what is trained.
+        set_up: seconds to build and compile it.
+        first: seconds of the first step, tracing and compilation among them.
+    """
+
+    form = "training"
+
+    def __init__(self, case: Case, devices: Devices):
+        self.case = case
+        size = case.experiment.input_size
+        started = time.perf_counter()
+        assembly = assemble(
+            case.experiment, (size, size, 3), devices, cast(Lowering, case.lowering)
+        )
+        self.model, self.precision, self.xla = assembly.model, assembly.precision, assembly.xla
+        self.set_up = time.perf_counter() - started
+        self.first = self._fit(1)
+        self.steps = _how_many(self._fit(1))
+
+    def __call__(self) -> float:
+        """Seconds a step, over about a second's steps."""
+        return self._fit(self.steps) / self.steps
+
+    def _fit(self, steps: int) -> float:
+        experiment = self.case.experiment
+        count = steps * experiment.batch_size
+        noise = _noise(min(count, 256), experiment.input_size)
+        images = np.resize(noise, (count, *noise.shape[1:]))
+        labels = np.arange(count, dtype="int32") % experiment.classes
+        views = training_views(experiment, Subset(images, labels), 0)
+        clock = _Clock()
+        batches = Batches(views, experiment.batch_size)
+        self.model.fit(batches, shuffle=False, verbose=0, callbacks=[clock])
+        _wait_for(self.model)
+        return time.perf_counter() - clock.started
+
+
+class Inference:
+    """Class probabilities of images that lie in the host's memory, until they lie there, too.
+
+    Args:
+        case: what to ask.
+        folded: whether in the network's inference form, see `inference`.
+
+    Attributes:
+        set_up: seconds to build it.
+        first: seconds of the first batch, tracing and compilation among them.
+    """
+
+    def __init__(self, case: Case, precision: str, *, folded: bool):
+        self.case = case
+        self.form = "inference, folded" if folded else "inference"
+        started = time.perf_counter()
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(precision)
+        try:
+            keras.utils.set_random_seed(1)
+            way = cast(Lowering, case.lowering)
+            self.model = build(case.experiment.architecture, lowering=way)
+            if folded:
+                self.model = fold(self.model, case.experiment.architecture, lowering=way)
+        finally:
+            keras.config.set_dtype_policy(policy)
+        self.set_up = time.perf_counter() - started
+        noise = _noise(case.experiment.batch_size, case.experiment.input_size)
+        self._images = noise.astype("float32") / 255
+        self.first = self._ask(1)
+        self.steps = _how_many(self._ask(1))
+
+    def __call__(self) -> float:
+        """Seconds a batch, over about a second's batches."""
+        return self._ask(self.steps) / self.steps
+
+    def _ask(self, batches: int) -> float:
+        started = time.perf_counter()
+        for _ in range(batches):
+            self.model.predict_on_batch(self._images)
+        return time.perf_counter() - started
+
+
+class _Clock(keras.callbacks.Callback):
+    """When the first batch of a `fit` was begun: what is before is no part of a step."""
+
+    started = math.inf
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self.started = min(self.started, time.perf_counter())
+
+
+def _how_many(seconds: float) -> int:
+    return max(1, min(_MOST, round(SAMPLE / seconds)))
+
+
+def _wait_for(model: keras.Model) -> None:
+    """A device may still be computing what was asked of it; a value read is there."""
+    weights: Sequence[Any] = model.trainable_variables
+    keras.ops.convert_to_numpy(weights[-1].value)
+
+
+def _noise(count: int, size: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, size, size, 3), np.uint8)

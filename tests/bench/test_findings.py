@@ -1,0 +1,50 @@
+"""What is written: under a name with its conditions, as text and as JSON."""
+
+import json
+
+import pytest
+
+from kreproduce.bench.findings import Findings, is_busy
+from kreproduce.errors import StorageError
+
+CONDITIONS = {
+    "device": "AMD EPYC 9B45 (2 x), 2 cores",
+    "backend": "tensorflow",
+    "precision": "mixed_bfloat16",
+    "time": "2026-01-02T03:04:05+00:00",
+    "load_before": 0.1,
+    "tensor_float_32": None,
+    "versions": {"keras": "3.15.1", "jax": None},
+}
+FOUND = Findings("at-once", CONDITIONS, [{"seconds": 1 / 3}], [{"network": "a", "s": "0.333"}])
+NAME = "at-once-amd_epyc_9b45_2_x_2_cores-tensorflow-mixed_bfloat16-20260102T030405Z"
+
+
+def test_the_name_carries_the_conditions(tmp_path):
+    path = FOUND.write(tmp_path)
+    assert path == tmp_path / "bench" / f"{NAME}.txt"
+    assert sorted(file.name for file in path.parent.iterdir()) == [f"{NAME}.json", f"{NAME}.txt"]
+
+
+def test_the_json_has_everything_and_the_text_what_is_known(tmp_path):
+    path = FOUND.write(tmp_path)
+    written = json.loads(path.with_suffix(".json").read_text())
+    assert written == {"bench": "at-once", "conditions": CONDITIONS, "rows": [{"seconds": 1 / 3}]}
+    text = path.read_text()
+    assert "precision: mixed_bfloat16" in text
+    assert "load before: 0.1" in text
+    assert "keras 3.15.1" in text
+    assert "None" not in text
+    assert "0.333" in text
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "bench").write_text("in the way")
+    with pytest.raises(StorageError, match="choose another place with --results"):
+        FOUND.write(tmp_path)
+
+
+def test_what_is_busy():
+    assert is_busy(1000.0)
+    assert not is_busy(0.0)
+    assert not is_busy(None)

@@ -1,0 +1,93 @@
+"""`kreproduce bench`: refusals at once, and small benches that are real."""
+
+import json
+
+import pytest
+
+REFUSED = {
+    "unknown network": (["v3-32ch"], "'v3-32ch' is no network"),
+    "unknown way": (["v2-32ch:fast"], "groups are computed auto, dense"),
+    "two benches": (["--table", "--start-up"], "--table and --start-up are two benches"),
+    "networks for the table": (["v2-4ch", "--table"], "--table takes no network"),
+    "networks for starting": (["v2-4ch", "--start-up"], "--start-up takes no network"),
+    "two networks": (["v2-4ch", "v2-8ch", "--memory"], "--memory measures one network"),
+    "no number": (["--at-once", "two"], "--at-once takes numbers of 1 to 64 such as 1,2,4"),
+    "none at once": (["--at-once", "0"], "--at-once takes numbers of 1 to 64"),
+    "nothing": (["--at-once", ""], "--at-once takes numbers of 1 to 64"),
+    "batch of 0": (["--batch", "0"], "batch_size: 0 is refused"),
+    "too small an input": (["--input-size", "1"], "an input of 1 pixel"),
+    "precision": (["--precision", "half"], "precision: 'half' is refused"),
+    "no repeat": (["--repeats", "0"], "Invalid value for '--repeats'"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED.values(), ids=REFUSED)
+def test_refusals(kreproduce, arguments, message):
+    result = kreproduce("bench", *arguments)
+    assert result.code == 2
+    assert message in result.message
+    assert result.output == ""
+    assert result.imported == []
+    assert not list(kreproduce.folder.iterdir())
+
+
+@pytest.mark.slow
+def test_steps(kreproduce):
+    """The naive way is many times slower, as the facts have it; all of it is in the file."""
+    arguments = ["baseline", "v2-32ch", "v2-32ch:naive", "--training", "--batch", "4"]
+    result = kreproduce("bench", *arguments, "--repeats", "2", "--json")
+    assert result.code == 0, result.message
+    found = json.loads(result.output)
+    (file,) = kreproduce.folder.glob("results/bench/steps-*-tensorflow-float32-*.json")
+    assert json.loads(file.read_text()) == found
+    rows = {row["network"]: row for row in found["rows"]}
+    assert list(rows) == ["baseline", "v2-32ch", "v2-32ch:naive"]
+    assert {row["form"] for row in found["rows"]} == {"training"}
+    assert rows["v2-32ch:naive"]["seconds"] > 3 * rows["v2-32ch"]["seconds"]
+    assert rows["baseline"]["times_the_first"] == 1
+    assert rows["v2-32ch"]["parameters"] == rows["v2-32ch:naive"]["parameters"]
+    for row in found["rows"]:
+        assert row["repeats"] == len(row["every_repeat"]) == 2
+        assert 0 < row["first_quartile"] <= row["seconds"] <= row["third_quartile"]
+        assert row["images_a_second"] == pytest.approx(4 / row["seconds"])
+        assert row["first_seconds"] > row["seconds"]  # which has the tracing
+    assert found["conditions"]["peak_host_bytes"] > 10**8
+    assert found["conditions"]["versions"]["tensorflow"]
+
+
+@pytest.mark.slow
+def test_inference(kreproduce):
+    result = kreproduce("bench", "v2-16ch", "--inference", "--batch", "2", "--repeats", "2")
+    assert result.code == 0, result.message
+    lines = result.output.splitlines()
+    assert [line.split()[:2] for line in lines if line.startswith("v2-16ch")] == [
+        ["v2-16ch", "inference"],
+        ["v2-16ch", "inference,"],
+    ]
+    assert "written to results/bench/steps-" in result.message
+
+
+@pytest.mark.slow
+def test_several_at_once(kreproduce):
+    arguments = ["v2-2ch", "--at-once", "1,2", "--batch", "2", "--json"]
+    result = kreproduce("bench", *arguments)
+    assert result.code == 0, result.message
+    one, two = json.loads(result.output)["rows"]
+    assert [one["at_once"], two["at_once"]] == [1, 2]
+    assert len(two["images_a_second_of_each"]) == 2
+    assert two["images_a_second"] == pytest.approx(sum(two["images_a_second_of_each"]))
+    assert two["times_the_first"] == pytest.approx(two["images_a_second"] / one["images_a_second"])
+
+
+@pytest.mark.slow
+def test_start_up(kreproduce):
+    result = kreproduce("bench", "--start-up", "--repeats", "1", "--json")
+    assert result.code == 0, result.message
+    rows = {row["what"]: row for row in json.loads(result.output)["rows"]}
+    assert rows["bare Python"]["times_bare_python"] == 1
+    assert rows["kreproduce --help"]["seconds"] < rows["import tensorflow"]["seconds"]
+    assert rows["building V2 32ch, B7"]["seconds"] > rows["building V2 32ch, B0"]["seconds"]
+    for row in rows.values():
+        assert row["reached"] == (
+            None if row["goal"] is None else row["seconds_above"] <= row["goal"]
+        )
