@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
-.PHONY: run test test-slow faults lint format tables audit check-tables clean
+.PHONY: run test test-slow faults bench bench-gpu lint format tables audit check-tables clean
 
 run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
 	$(BIN)/kreproduce run digits
@@ -26,6 +26,20 @@ lint: $(VENV)/ready           ## style and types
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench: $(VENV)/ready          ## measure this CPU; nothing else should be running, for an hour
+	$(BIN)/kreproduce bench baseline v2-32ch v2-32ch:naive --training
+	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 1
+	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 32
+	$(BIN)/kreproduce bench --table
+	$(BIN)/kreproduce bench --memory --batch 64
+	$(BIN)/kreproduce bench --start-up --repeats 7
+
+WAYS := v2-32ch v2-32ch:dense v2-32ch:per_group v2-32ch:native
+bench-gpu: $(VENV)/ready      ## measure this GPU
+	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_bfloat16
+	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
+	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16
 
 tables: $(VENV)/ready         ## write results/tables from the paper and the records
 	$(BIN)/kreproduce table all --write

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce import backend, quiet
+from kreproduce import backend, quiet, scheduling
 from kreproduce.bench.findings import is_busy
 from kreproduce.errors import SettingsError
 
@@ -74,6 +74,7 @@ def bench(
     if (memory or numbers) and networks and len(networks) > 1:
         raise SettingsError(f"{asked[0]} measures one network, and {len(networks)} were given")
     backend.check()
+    scheduling.as_batch()
     forms = [
         *(["training"] if training or not inference else []),
         *(["inference", "folded"] if inference or not training else []),

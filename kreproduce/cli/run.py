@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce import backend, quiet
+from kreproduce import backend, quiet, scheduling
 from kreproduce.errors import SettingsError, StateError
 from kreproduce.interruption import Interruptions
 from kreproduce.training import cluster
@@ -110,6 +110,7 @@ def run(
         print("it was finished before; --force runs it anew")
         return
     backend.check()
+    scheduling.as_batch()
     cluster.check(os.environ.get("TF_CONFIG"))
     folder.check_free()
     folder.check_writable()
