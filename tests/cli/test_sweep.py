@@ -12,6 +12,8 @@ import time
 import pytest
 from support import tree
 
+from kreproduce.lock import Lock
+
 TINY = "dataset: digits\nlimit: 20\nepochs: 2\nbatch_size: 16\nch: 16\n"
 FILES = {"one.yaml": "seed: 1\n", "two.yaml": "seed: 2\n", "three.yaml": "seed: 3\n"}
 
@@ -204,8 +206,7 @@ def kill_when_started(run, given_up):
     """SIGKILL to the process of a run as soon as its folder names it."""
     while not given_up.is_set():
         if (run / "status.json").exists():
-            status = json.loads((run / "status.json").read_text())
-            os.kill(status["pid"], signal.SIGKILL)
+            os.kill(Lock(run).holder().pid, signal.SIGKILL)
             return
         time.sleep(0.05)
 
