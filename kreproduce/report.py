@@ -55,7 +55,7 @@ class Report:
         self._experiment, self._computer = experiment, computer
         self._steps, self._evaluated = steps, evaluated
         self._done, self._here = done, 0
-        self._first, self._estimated = 0.0, False
+        self._first, self._timed_from, self._estimated = 0.0, 0, False
         total = steps * experiment.epochs
         with Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -71,10 +71,10 @@ class Report:
             )
             yield
 
-    def step(self) -> None:
-        """One more training step is done."""
-        self._done += 1
-        self._here += 1
+    def step(self, number: int = 1) -> None:
+        """So many more training steps are done."""
+        self._done += number
+        self._here += number
         if self._progress is not None:
             epoch = (self._done - 1) // self._steps + 1
             self._progress.update(self._task, completed=self._done, epoch=epoch)
@@ -94,17 +94,18 @@ class Report:
 
     def _estimate(self) -> None:
         """Say once how long the run will take, when some steps behind the first are measured."""
-        if self._here == 1:  # it includes the compilation
-            self._first = time.perf_counter()
+        if self._timed_from == 0:  # the first include the compilation
+            self._first, self._timed_from = time.perf_counter(), self._here
             return
         elapsed = time.perf_counter() - self._first
-        if self._here <= _MEASURED_STEPS and elapsed < _MEASURED_SECONDS:
+        measured = self._here - self._timed_from
+        if measured < _MEASURED_STEPS and elapsed < _MEASURED_SECONDS:
             return
         self._estimated = True
         epochs = self._experiment.epochs
         forward = epochs * self._evaluated * (1 + len(SHOWN) / epochs)
         share = 1 - (self._done - self._here) / (self._steps * epochs)  # still to be done
-        whole = elapsed / (self._here - 1) * (self._steps * epochs + _FORWARD_SHARE * forward)
+        whole = elapsed / measured * (self._steps * epochs + _FORWARD_SHARE * forward)
         left = share * whole
         self.say(f"this will take about {duration(left)} on {self._computer.names[0]}")
         if not self._computer.gpu and left > 3600:

@@ -14,5 +14,7 @@ def test_threads_started_later_are_batch_threads():
         "thread = threading.Thread(target=lambda: print(os.sched_getscheduler(0))); "
         "thread.start(); thread.join()"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) == os.SCHED_BATCH

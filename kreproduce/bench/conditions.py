@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kreproduce.bench.findings import load
+from kreproduce.bench.machine import used
 from kreproduce.runs import code_version, now
 from kreproduce.training.conditions import versions
 from kreproduce.training.devices import Devices
@@ -20,7 +20,7 @@ def of(devices: Devices, precision: str) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "precision": precision,
         "time": now(),
-        "load_before": load(),
+        "cores_in_use_before": used(),
         "cores": os.cpu_count(),
         "platform": platform.platform(),
         "deterministic": devices.deterministic,

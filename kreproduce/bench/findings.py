@@ -1,7 +1,6 @@
 """What a bench found, with the conditions under which it did: as text, as JSON, as files."""
 
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 
 from kreproduce import files
 from kreproduce.errors import StorageError
-
-_IDLE = 0.5  # a share of the cores that others used in the minute before
 
 
 @dataclass(frozen=True)
@@ -67,16 +64,6 @@ class Findings:
                 "make room, or choose another place with --results"
             ) from error
         return folder / f"{self.name}.txt"
-
-
-def load() -> float | None:
-    """How many processes wanted a core in the last minute; None where nobody counts them."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-
-
-def is_busy(load: float | None) -> bool:
-    """Whether that is enough to spoil a measurement."""
-    return load is not None and load > _IDLE * (os.cpu_count() or 1)
 
 
 def _sentence(bench: str, conditions: dict[str, Any]) -> str:

@@ -110,4 +110,5 @@ def _shown(row: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.4g}"
+    milliseconds = 1000 * seconds
+    return f"{milliseconds:,.0f}" if milliseconds >= 1000 else f"{milliseconds:.4g}"

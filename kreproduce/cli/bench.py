@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce import backend, quiet, scheduling
-from kreproduce.bench.findings import is_busy
+from kreproduce.bench.machine import is_busy
 from kreproduce.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -164,8 +164,9 @@ def _begin(devices: str, measured: "Case | str") -> "tuple[Devices, dict[str, An
         experiment = measured.experiment
         precision = experiment.gpu_precision if found.gpu else experiment.cpu_precision
     begun = conditions.of(found, precision)
-    if is_busy(begun["load_before"]):
-        _say(f"this machine is busy (load {begun['load_before']}): measured times will be off")
+    share = begun["cores_in_use_before"]
+    if is_busy(share):
+        _say(f"warning: {share:.0%} of the cores are in use: measured times will be off")
     return found, begun
 
 

@@ -64,6 +64,7 @@ def assemble(
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[accuracy],
             jit_compile="auto" if devices.may_compile else False,
+            steps_per_execution=devices.steps_at_once,
         )
         # Variables made in the first step would make TensorFlow trace it twice.
         model.optimizer.build(model.trainable_variables)

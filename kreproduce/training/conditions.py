@@ -25,6 +25,7 @@ def of(experiment: Experiment, assembly: Assembly, devices: Devices) -> dict[str
         "precision": assembly.precision,
         "tensor_float_32": devices.tensor_float_32,
         "jit_compile": assembly.xla,
+        "steps_at_once": devices.steps_at_once,
         "hflip": experiment.hflip,
         "versions": versions(),
         "platform": platform.platform(),
@@ -48,6 +49,7 @@ def sentence(conditions: dict[str, Any]) -> str:
             conditions["precision"],
             "with XLA" if conditions["jit_compile"] else "without XLA",
             "deterministic" if conditions["deterministic"] else "not deterministic",
+            *([f"{steps} steps at once"] if (steps := conditions["steps_at_once"]) > 1 else []),
         ]
     )
 

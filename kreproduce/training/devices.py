@@ -15,6 +15,8 @@ import keras
 
 from kreproduce.errors import SettingsError
 
+_STEPS_AT_ONCE = 8
+
 
 @dataclass(frozen=True)
 class Devices:
@@ -46,6 +48,15 @@ class Devices:
     def may_compile(self) -> bool:
         """Whether XLA may compile the step; on a CPU TensorFlow is ten times slower with it."""
         return self.gpu or keras.backend.backend() == "jax"
+
+    @property
+    def steps_at_once(self) -> int:
+        """Training steps between two returns to Python.
+
+        A GPU's steps are short beside what Keras does in Python between them; on a CPU a signal
+        should not wait for several.
+        """
+        return _STEPS_AT_ONCE if self.gpu and keras.backend.backend() == "tensorflow" else 1
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Where a model must be built so that its replicas keep equal weights."""

@@ -232,8 +232,8 @@ class Trainer:
 
     def _pauses(self, deadline: float) -> Pauses:
         def after(step: int) -> bool:
-            self.progress.step = step
-            self.report.step()
+            steps, self.progress.step = step - self.progress.step, step
+            self.report.step(steps)
             return self.interruptions.requested or time.perf_counter() > deadline
 
         return Pauses(self.progress.step, state.sums(self.assembly), after)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kreproduce.bench.findings import Findings, is_busy
+from kreproduce.bench.findings import Findings
 from kreproduce.errors import StorageError
 
 CONDITIONS = {
@@ -12,7 +12,7 @@ CONDITIONS = {
     "backend": "tensorflow",
     "precision": "mixed_bfloat16",
     "time": "2026-01-02T03:04:05+00:00",
-    "load_before": 0.1,
+    "cores_in_use_before": 0.1,
     "tensor_float_32": None,
     "versions": {"keras": "3.15.1", "jax": None},
 }
@@ -32,7 +32,7 @@ def test_the_json_has_everything_and_the_text_what_is_known(tmp_path):
     assert written == {"bench": "at-once", "conditions": CONDITIONS, "rows": [{"seconds": 1 / 3}]}
     text = path.read_text()
     assert "precision: mixed_bfloat16" in text
-    assert "load before: 0.1" in text
+    assert "cores in use before: 0.1" in text
     assert "keras 3.15.1" in text
     assert "None" not in text
     assert "0.333" in text
@@ -42,9 +42,3 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "bench").write_text("in the way")
     with pytest.raises(StorageError, match="choose another place with --results"):
         FOUND.write(tmp_path)
-
-
-def test_what_is_busy():
-    assert is_busy(1000.0)
-    assert not is_busy(0.0)
-    assert not is_busy(None)
