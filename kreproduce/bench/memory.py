@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,12 +12,17 @@ from kreproduce.bench.case import Case
 from kreproduce.data import cache, dataset, sources
 from kreproduce.data.images import Source
 from kreproduce.experiment import resolve
+from kreproduce.network.lowering import Lowering
 from kreproduce.training import devices as devices_module
 from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import Batches, Views, training_views, validation_views
 from kreproduce.training.devices import Devices
 
 IMAGES = 27_558
+_CHOSEN = (
+    *("size", "variant", "ch", "layer_l", "activation"),
+    *("batch_size", "precision", "input_size", "skip_strides"),
+)
 STEPS = 20
 # Pixels of a side: the malaria images are of many sizes, 133 on average.
 _SIDES = range(101, 166)
@@ -27,14 +32,15 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
     """Load malaria's number of images from a cache, train 20 steps, validate; a row a stage.
 
     Args:
-        case: the network, its batch and precision; the input has 224 pixels.
+        case: the network, its input size, batch and precision.
         devices: where.
         say: is told how it goes.
+
+    Raises:
+        OutOfMemoryError: it does not fit.
+        StorageError: the disk for temporary files does not take 1.5 GB.
     """
-    chosen = {
-        name: getattr(case.experiment, name)
-        for name in ("size", "variant", "ch", "layer_l", "activation", "batch_size", "precision")
-    }
+    chosen = {name: getattr(case.experiment, name) for name in _CHOSEN}
     experiment = resolve({"dataset": "malaria", "data_name": "noise"}, chosen)
     rows: list[dict[str, Any]] = []
     started = time.perf_counter()
@@ -52,21 +58,23 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         say(f"{what}: {seconds:.0f} s")
 
     with tempfile.TemporaryDirectory() as folder:
-        stage("packages imported", started)
+        stage("before loading", started)
         cache.write(_noise(), cache.path_in(Path(folder), "malaria"))
         say("cache written")
         started = time.perf_counter()
         images = dataset.load(experiment, sources.locate("malaria", Path(folder)))
     stage(f"{IMAGES:,} images loaded", started)
-    started = time.perf_counter()
-    assembly = assemble(experiment, images.train.images.shape[1:], devices)
-    views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
-    assembly.model.fit(Batches(views, experiment.batch_size), shuffle=False, verbose=0)
-    stage(f"{STEPS} steps of {experiment.batch_size} images trained", started)
-    started = time.perf_counter()
-    views = validation_views(experiment, images.validation, 0)
-    assembly.model.evaluate(Batches(views, experiment.batch_size), verbose=0)
-    stage(f"{len(views.order):,} views validated", started)
+    with devices_module.memory_of(experiment):
+        started = time.perf_counter()
+        lowering = cast(Lowering, case.lowering)
+        assembly = assemble(experiment, images.train.images.shape[1:], devices, lowering)
+        views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
+        assembly.model.fit(Batches(views, experiment.batch_size), shuffle=False, verbose=0)
+        stage(f"{STEPS} steps of {experiment.batch_size} images trained", started)
+        started = time.perf_counter()
+        views = validation_views(experiment, images.validation, 0)
+        assembly.model.evaluate(Batches(views, experiment.batch_size), verbose=0)
+        stage(f"{len(views.order):,} views validated", started)
     return rows
 
 

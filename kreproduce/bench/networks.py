@@ -10,7 +10,7 @@ from kreproduce.bench.case import Case
 from kreproduce.bench.steps import Inference, Training
 from kreproduce.bench.timing import Timing, in_turn
 from kreproduce.network.cost import count
-from kreproduce.training.devices import Devices
+from kreproduce.training.devices import Devices, check_batch, memory_of
 
 FORMS = ("training", "inference", "folded")
 _EPOCH = 45_000  # training images of CIFAR-10
@@ -29,6 +29,10 @@ def measure(
         devices: where.
         repeats: of each measurement.
         say: is told how it goes.
+
+    Raises:
+        OutOfMemoryError: a batch does not fit.
+        SettingsError: the devices cannot share it evenly.
     """
     return [row for form in forms for row in _measure(cases, form, devices, repeats, say)]
 
@@ -38,7 +42,9 @@ def _measure(
 ) -> list[dict[str, Any]]:
     measures: list[Training | Inference] = []
     for case in cases:
-        measures.append(_measurable(case, form, devices))
+        check_batch(case.experiment.batch_size, case.experiment.batch_size, devices)
+        with memory_of(case.experiment):
+            measures.append(_measurable(case, form, devices))
         ready = measures[-1]
         say(f"{case.name}, {ready.form}: set up {ready.set_up:.1f} s, first {ready.first:.1f} s")
     console = Console(stderr=True)
@@ -68,6 +74,7 @@ def _row(measured: Training | Inference, timing: Timing, first: Timing) -> dict[
         "input_size": experiment.input_size,
         "parameters": cost.parameters,
         "computations": cost.computations,
+        "xla": bool(measured.model.jit_compile),
         "set_up_seconds": measured.set_up,
         "first_seconds": measured.first,
         "steps_a_repeat": measured.steps,
@@ -81,7 +88,7 @@ def _row(measured: Training | Inference, timing: Timing, first: Timing) -> dict[
     }
     if isinstance(measured, Training):
         steps = -(-_EPOCH // experiment.batch_size)
-        row |= {"xla": measured.xla, "seconds_an_epoch_of_cifar10": timing.median * steps}
+        row["seconds_an_epoch_of_cifar10"] = timing.median * steps
     return row
 
 

@@ -40,7 +40,15 @@ _COMMANDS: dict[str, tuple[list[str], str | None, float | None]] = {
 
 
 def measure(repeats: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Start each command so many times, in turn; a row a command."""
+    """Start each command so many times, in turn; a row a command.
+
+    Args:
+        repeats: how many times.
+        say: is told how it goes.
+
+    Raises:
+        StorageError: the disk for temporary files does not take 200 MB.
+    """
     with tempfile.TemporaryDirectory() as folder:
         cache.write(_noise(), cache.path_in(Path(folder), "cifar10"))
         measures = [_starting(command, folder) for command, _, _ in _COMMANDS.values()]
@@ -88,8 +96,13 @@ def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 def _starting(arguments: list[str], folder: str) -> Callable[[], float]:
     def start() -> float:
         started = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, cwd=folder, capture_output=True)
-        return time.perf_counter() - started
+        done = subprocess.run(
+            [sys.executable, *arguments], check=False, cwd=folder, capture_output=True, text=True
+        )
+        seconds = time.perf_counter() - started
+        if done.returncode:
+            raise RuntimeError(f"{arguments} failed: {done.stderr.strip().splitlines()[-1:]}")
+        return seconds
 
     return start
 

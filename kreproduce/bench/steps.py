@@ -14,11 +14,12 @@ from kreproduce.network.inference import fold
 from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
 from kreproduce.training.assembly import assemble
-from kreproduce.training.batches import Batches, training_views
+from kreproduce.training.batches import Batches, Views, training_views
 from kreproduce.training.devices import Devices
 
 SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long
 _MOST = 500
+_NOISE = 256  # images
 
 
 class Training:
@@ -31,7 +32,8 @@ class Training:
     Attributes:
         model: what is trained.
         set_up: seconds to build and compile it.
-        first: seconds of the first step, tracing and compilation among them.
+        first: seconds of the first step, with tracing and compilation.
+        steps: how many are timed together.
     """
 
     form = "training"
@@ -39,28 +41,34 @@ class Training:
     def __init__(self, case: Case, devices: Devices):
         self.case = case
         size = case.experiment.input_size
+        images = _noise(_NOISE, size)
+        labels = np.arange(_NOISE, dtype="int32") % case.experiment.classes
+        self._views = training_views(case.experiment, Subset(images, labels), 0)
         started = time.perf_counter()
-        assembly = assemble(
-            case.experiment, (size, size, 3), devices, cast(Lowering, case.lowering)
-        )
-        self.model, self.precision, self.xla = assembly.model, assembly.precision, assembly.xla
+        lowering = cast(Lowering, case.lowering)
+        self.model = assemble(case.experiment, (size, size, 3), devices, lowering).model
         self.set_up = time.perf_counter() - started
-        self.first = self._fit(1)
-        self.steps = _how_many(self._fit(1))
+        self._fit(self._batches(1))
+        self.first = time.perf_counter() - started - self.set_up
+        # Twice, because what ends a `fit` is much of a single step's time on a GPU.
+        few = _how_many(self._fit(self._batches(1)))
+        self.steps = _how_many(self._fit(self._batches(few)) / few)
+        self._sample = self._batches(self.steps)
 
     def __call__(self) -> float:
         """Seconds a step, over about a second's steps."""
-        return self._fit(self.steps) / self.steps
+        return self._fit(self._sample) / self.steps
 
-    def _fit(self, steps: int) -> float:
-        experiment = self.case.experiment
-        count = steps * experiment.batch_size
-        noise = _noise(min(count, 256), experiment.input_size)
-        images = np.resize(noise, (count, *noise.shape[1:]))
-        labels = np.arange(count, dtype="int32") % experiment.classes
-        views = training_views(experiment, Subset(images, labels), 0)
+    def _batches(self, steps: int) -> Batches:
+        """The same images again and again, and so the same warps."""
+        count = steps * self.case.experiment.batch_size
+        matrices = np.resize(self._views.matrices, (count, *self._views.matrices.shape[1:]))
+        views = Views(self._views.subset, np.resize(self._views.order, count), matrices)
+        return Batches(views, self.case.experiment.batch_size)
+
+    def _fit(self, batches: Batches) -> float:
+        """Seconds from the first step's begin to the last one's end."""
         clock = _Clock()
-        batches = Batches(views, experiment.batch_size)
         self.model.fit(batches, shuffle=False, verbose=0, callbacks=[clock])
         _wait_for(self.model)
         return time.perf_counter() - clock.started
@@ -71,11 +79,14 @@ class Inference:
 
     Args:
         case: what to ask.
+        precision: Keras' dtype policy.
         folded: whether in the network's inference form, see `inference`.
 
     Attributes:
+        model: what is asked.
         set_up: seconds to build it.
-        first: seconds of the first batch, tracing and compilation among them.
+        first: seconds of the first batch, with tracing and compilation.
+        steps: how many batches are timed together.
     """
 
     def __init__(self, case: Case, precision: str, *, folded: bool):
@@ -96,7 +107,8 @@ class Inference:
         noise = _noise(case.experiment.batch_size, case.experiment.input_size)
         self._images = noise.astype("float32") / 255
         self.first = self._ask(1)
-        self.steps = _how_many(self._ask(1))
+        few = _how_many(self._ask(1))
+        self.steps = _how_many(self._ask(few) / few)
 
     def __call__(self) -> float:
         """Seconds a batch, over about a second's batches."""
@@ -129,5 +141,6 @@ def _wait_for(model: keras.Model) -> None:
 
 
 def _noise(count: int, size: int) -> np.ndarray:
+    """Images uint8 (count, size, size, 3)."""
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (count, size, size, 3), np.uint8)

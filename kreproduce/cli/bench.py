@@ -29,11 +29,13 @@ def bench(
             "v2-32ch:naive, :native, :dense, :per_group; default: baseline v2-32ch.",
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Images a step.")] = 32,
-    input_size: Annotated[int, typer.Option(help="Pixels of a side.")] = 32,
+    batch: Annotated[int | None, typer.Option(help="Images a step; default: 32.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Pixels of a side; default: 32, with --memory 224.")
+    ] = None,
     precision: Annotated[
-        str, typer.Option(help="auto, float32, mixed_float16, mixed_bfloat16.")
-    ] = "auto",
+        str | None, typer.Option(help="auto (default), float32, mixed_float16, mixed_bfloat16.")
+    ] = None,
     training: Annotated[bool, typer.Option("--training", help="Only training.")] = False,
     inference: Annotated[bool, typer.Option("--inference", help="Only inference.")] = False,
     table: Annotated[
@@ -48,10 +50,13 @@ def bench(
     at_once: Annotated[
         str | None, typer.Option(metavar="1,2,4", help="So many trainings at once on one device.")
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, max=10_000, help="Of each measurement.")] = 15,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Of each measurement; default: 15.")
+    ] = None,
     devices: Annotated[
-        str, typer.Option(metavar="all|N|LIST", help="What to measure on, as of run.")
-    ] = "all",
+        str | None,
+        typer.Option(metavar="all|N|LIST", help="What to measure on, as of run; default: 1."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     results: Annotated[Path, typer.Option(help="Where bench/ is written.")] = Path("results"),
 ) -> None:
@@ -60,51 +65,90 @@ def bench(
     Written below RESULTS/bench, under a name with the device, backend, precision and time.
     Nothing else should be running.
     """
-    from kreproduce.bench import case
+    from kreproduce.bench import case, findings
 
-    asked = [name for name, on in _only(table, start_up, memory, at_once) if on]
-    if len(asked) > 1:
-        raise SettingsError(f"{asked[0]} and {asked[1]} are two benches; ask for one at a time")
-    if networks and (table or start_up):
-        raise SettingsError(f"{asked[0]} takes no network, and {networks[0][:60]!r} was given")
-    names = networks or (case.of_the_paper() if table else _COMPARED)
-    size = 224 if memory else input_size
-    cases = [case.of(name, batch=batch, input_size=size, precision=precision) for name in names]
+    benches = {"--table": table, "--start-up": start_up, "--memory": memory, "--at-once": at_once}
+    given = {
+        "NETWORK": networks,
+        "--batch": batch,
+        "--input-size": input_size,
+        "--precision": precision,
+        "--training": training,
+        "--inference": inference,
+        "--repeats": repeats,
+        "--devices": devices,
+    }
+    asked = _asked(benches, given)
     numbers = _numbers(at_once) if at_once is not None else ()
-    if (memory or numbers) and networks and len(networks) > 1:
-        raise SettingsError(f"{asked[0]} measures one network, and {len(networks)} were given")
-    backend.check()
-    scheduling.as_batch()
-    forms = [
-        *(["training"] if training or not inference else []),
-        *(["inference", "folded"] if inference or not training else []),
+    cases = [
+        case.of(
+            name,
+            batch=32 if batch is None else batch,
+            input_size=input_size or (224 if memory else 32),
+            precision=precision or "auto",
+        )
+        for name in networks or (case.of_the_paper() if table else _COMPARED)
     ]
+    if asked in ("--memory", "--at-once") and networks and len(networks) > 1:
+        raise SettingsError(f"{asked} measures one network, and {len(networks)} were given")
+    backend.check()
+    findings.check_writable(results)
+    where, times = devices or "1", repeats or 15
     if start_up:
-        found = _start_up(devices, repeats)
+        found = _start_up(where, times)
     elif memory:
-        found = _memory(cases[-1], devices)
+        found = _memory(cases[-1], where)
     elif numbers:
-        found = _at_once(cases[-1], numbers, devices)
+        found = _at_once(cases[-1], numbers, where)
     else:
-        found = _networks("table" if table else "steps", cases, forms, devices, repeats)
-    path = found.write(results)
+        forms = [
+            *(["training"] if training or not inference else []),
+            *(["inference", "folded"] if inference or not training else []),
+        ]
+        found = _networks("table" if table else "steps", cases, forms, where, times)
     print(found.json() if as_json else found.text(), end="")
+    path = found.write(results)
     _say(f"written to {path} and {path.with_suffix('.json').name}")
 
 
-def _only(*given: Any) -> Sequence[tuple[str, bool]]:
-    names = ("--table", "--start-up", "--memory", "--at-once")
-    return [(name, value not in (None, False)) for name, value in zip(names, given, strict=True)]
+# What a bench other than the plain one has no use for.
+_WITHOUT = {
+    "--table": {"NETWORK"},
+    "--start-up": {"NETWORK", "--batch", "--input-size", "--precision", "--devices"},
+    "--memory": {"--repeats"},
+    "--at-once": {"--repeats"},
+}
+
+
+def _asked(benches: dict[str, Any], given: dict[str, Any]) -> str | None:
+    """The one bench that was asked for; None for the plain one.
+
+    Raises:
+        SettingsError: there are two, or an option has no meaning for it.
+    """
+    asked = [name for name, value in benches.items() if value not in (None, False)]
+    if len(asked) > 1:
+        raise SettingsError(f"{asked[0]} and {asked[1]} are two benches; ask for one at a time")
+    if not asked:
+        return None
+    unused = _WITHOUT[asked[0]] | ({"--training", "--inference"} if asked != ["--table"] else set())
+    for name, value in given.items():
+        if name in unused and value not in (None, False):
+            raise SettingsError(f"{name} has no meaning for {asked[0]}; leave it out")
+    return asked[0]
 
 
 def _numbers(text: str) -> list[int]:
     parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part[:9]) <= _MOST for part in parts):
+    known = {str(number) for number in range(1, _MOST + 1)}
+    if not known.issuperset(parts):
         raise SettingsError(f"--at-once takes numbers of 1 to {_MOST} such as 1,2,4, not {text!r}")
     return [int(part) for part in parts]
 
 
 def _start_up(devices: str, repeats: int) -> "Findings":
+    if backend.name() != "tensorflow":
+        raise SettingsError("--start-up compares with TensorFlow's import; unset KERAS_BACKEND")
     conditions = _begin(devices, "float32")[1]
     from kreproduce.bench import startup
     from kreproduce.bench.findings import Findings
@@ -114,7 +158,9 @@ def _start_up(devices: str, repeats: int) -> "Findings":
 
 
 def _memory(case: "Case", devices: str) -> "Findings":
+    scheduling.as_batch()
     found, conditions = _begin(devices, case)
+    _check_one(found, "--memory")
     from kreproduce.bench import memory
     from kreproduce.bench.findings import Findings
 
@@ -127,7 +173,8 @@ def _at_once(case: "Case", numbers: Sequence[int], devices: str) -> "Findings":
     from kreproduce.bench.findings import Findings
 
     at_once.leave_room()
-    conditions = _begin(devices, case)[1]
+    found, conditions = _begin(devices, case)
+    _check_one(found, "--at-once")
     rows = at_once.measure(case, numbers, devices, _say)
     return Findings("at-once", conditions, rows, at_once.shown(rows))
 
@@ -135,7 +182,10 @@ def _at_once(case: "Case", numbers: Sequence[int], devices: str) -> "Findings":
 def _networks(
     what: str, cases: Sequence["Case"], forms: Sequence[str], devices: str, repeats: int
 ) -> "Findings":
+    scheduling.as_batch()
     found, conditions = _begin(devices, cases[0])
+    if forms != ["training"]:
+        _check_one(found, "inference")
     from kreproduce.bench import memory, networks
     from kreproduce.bench.findings import Findings
     from kreproduce.training.devices import peak_memory
@@ -145,10 +195,15 @@ def _networks(
     conditions |= {
         "batch": first.batch_size,
         "input_size": first.input_size,
-        "peak_host_bytes": memory.peak_host_memory(),
-        "peak_device_bytes": peak_memory(found),
+        "peak_host_bytes_of_all_networks": memory.peak_host_memory(),
+        "peak_device_bytes_of_all_networks": peak_memory(found),
     }
     return Findings(what, conditions, rows, networks.shown(rows))
+
+
+def _check_one(devices: "Devices", what: str) -> None:
+    if len(devices.names) > 1:
+        raise SettingsError(f"{what} is measured on one device; leave --devices out, or name one")
 
 
 def _begin(devices: str, measured: "Case | str") -> "tuple[Devices, dict[str, Any]]":
@@ -164,9 +219,9 @@ def _begin(devices: str, measured: "Case | str") -> "tuple[Devices, dict[str, An
         experiment = measured.experiment
         precision = experiment.gpu_precision if found.gpu else experiment.cpu_precision
     begun = conditions.of(found, precision)
-    share = begun["cores_in_use_before"]
-    if is_busy(share):
-        _say(f"warning: {share:.0%} of the cores are in use: measured times will be off")
+    cores = begun["cores_in_use_before"]
+    if is_busy(cores):
+        _say(f"warning: {cores} cores are in use: measured times will be off")
     return found, begun
 
 

@@ -6,14 +6,15 @@ The one file that asks a backend by name.
 import contextlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kreproduce.errors import SettingsError
+from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError
+from kreproduce.experiment import Experiment
 
 _STEPS_AT_ONCE = 8
 
@@ -159,6 +160,28 @@ def is_out_of_memory(error: BaseException) -> bool:
         or "RESOURCE_EXHAUSTED" in str(error)
         or ("DefaultCPUAllocator" in str(error) and kind == "RuntimeError")
     )
+
+
+@contextlib.contextmanager
+def memory_of(experiment: Experiment) -> Iterator[None]:
+    """Turn what a backend raises when the memory is full into one sentence.
+
+    Raises:
+        OutOfMemoryError: it is; says of what batch.
+    """
+    try:
+        yield
+    except KreproduceError:
+        raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"a batch of {experiment.batch_size} images of {experiment.input_size}x"
+            f"{experiment.input_size} does not fit into the memory; what was saved stays as it "
+            "is: use a device with more, or more devices, or a smaller --set batch_size=N, "
+            "which is another experiment"
+        ) from error
 
 
 def peak_memory(devices: Devices) -> int | None:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kreproduce.data.dataset import Dataset
-from kreproduce.errors import DivergedError, KreproduceError, OutOfMemoryError, StorageError
+from kreproduce.errors import DivergedError, StorageError
 from kreproduce.experiment import Experiment
 from kreproduce.interruption import Interrupted, Interruptions
 from kreproduce.report import Report
@@ -71,7 +71,7 @@ def run(
     if checkpoint is not None:
         with folder.named():
             state.check(checkpoint, witness)
-    with Interruptions() as interruptions, _memory(experiment):
+    with Interruptions() as interruptions, devices_module.memory_of(experiment):
         trainer = Trainer(experiment, dataset, folder, report, devices, interruptions, witness)
         with interruptions.deferred():
             return trainer.run(checkpoint)
@@ -116,7 +116,7 @@ class Trainer:
         """Train, test and record; returns the record."""
         self.open(checkpoint)
         try:
-            with _memory(self.experiment):
+            with devices_module.memory_of(self.experiment):
                 self.train()
                 self.test()
             record = self.record()
@@ -232,6 +232,7 @@ class Trainer:
 
     def _pauses(self, deadline: float) -> Pauses:
         def after(step: int) -> bool:
+            step = min(step, self._steps)  # of several at once the last may not have been there
             steps, self.progress.step = step - self.progress.step, step
             self.report.step(steps)
             return self.interruptions.requested or time.perf_counter() > deadline
@@ -308,21 +309,3 @@ class Trainer:
     @staticmethod
     def _mean(metric: keras.metrics.Metric) -> float:
         return float(metric.result())
-
-
-@contextlib.contextmanager
-def _memory(experiment: Experiment) -> Any:
-    """Turn what a backend raises when the memory is full into one sentence."""
-    try:
-        yield
-    except KreproduceError:
-        raise
-    except Exception as error:
-        if not devices_module.is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"a batch of {experiment.batch_size} images of {experiment.input_size}x"
-            f"{experiment.input_size} does not fit into the memory; what was saved stays as it "
-            "is: use a device with more, or more devices, or a smaller --set batch_size=N, "
-            "which is another experiment"
-        ) from error

@@ -1,11 +1,13 @@
 """A busy machine is told from an idle one."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kreproduce.bench import machine
 from kreproduce.bench.machine import is_busy, used
 
 
@@ -13,11 +15,19 @@ from kreproduce.bench.machine import is_busy, used
 def test_a_process_that_computes_is_seen():
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        share = used()
+        cores = used()
     finally:
         busy.kill()
         busy.wait()
-    assert 0 < share <= 1
+    assert 0.8 <= cores <= os.cpu_count()
+
+
+@pytest.mark.parametrize("content", ["", "cpu", "cpu a b c d e", "cpu 0 0 0 0 0 0 0 0 0 0"])
+def test_where_nothing_is_counted(content, tmp_path, monkeypatch):
+    (tmp_path / "stat").write_text(content)
+    monkeypatch.setattr(machine, "_SECONDS", 0.0)
+    monkeypatch.setattr(machine, "Path", lambda name: tmp_path / "stat")
+    assert used() is None
 
 
 def test_what_is_busy():

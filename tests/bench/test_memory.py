@@ -14,7 +14,7 @@ def test_every_stage_is_measured(monkeypatch):
     small = case.of("v2-2ch", batch=2, input_size=224, precision="auto")
     rows = memory.measure(small, devices.find(), said.append)
     assert [row["stage"] for row in rows] == [
-        "packages imported",
+        "before loading",
         "276 images loaded",
         "2 steps of 2 images trained",
         "112 views validated",

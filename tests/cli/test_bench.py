@@ -8,9 +8,11 @@ REFUSED = {
     "unknown network": (["v3-32ch"], "'v3-32ch' is no network"),
     "unknown way": (["v2-32ch:fast"], "groups are computed auto, dense"),
     "two benches": (["--table", "--start-up"], "--table and --start-up are two benches"),
-    "networks for the table": (["v2-4ch", "--table"], "--table takes no network"),
-    "networks for starting": (["v2-4ch", "--start-up"], "--start-up takes no network"),
+    "networks for the table": (["v2-4ch", "--table"], "NETWORK has no meaning for --table"),
+    "networks for starting": (["v2-4ch", "--start-up"], "NETWORK has no meaning for --start-up"),
     "two networks": (["v2-4ch", "v2-8ch", "--memory"], "--memory measures one network"),
+    "an unused option": (["--memory", "--repeats", "3"], "--repeats has no meaning for --memory"),
+    "an unused form": (["--at-once", "1", "--inference"], "--inference has no meaning for --at"),
     "no number": (["--at-once", "two"], "--at-once takes numbers of 1 to 64 such as 1,2,4"),
     "none at once": (["--at-once", "0"], "--at-once takes numbers of 1 to 64"),
     "nothing": (["--at-once", ""], "--at-once takes numbers of 1 to 64"),
@@ -29,6 +31,14 @@ def test_refusals(kreproduce, arguments, message):
     assert result.output == ""
     assert result.imported == []
     assert not list(kreproduce.folder.iterdir())
+
+
+def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(kreproduce):
+    (kreproduce.folder / "results").write_text("in the way")
+    result = kreproduce("bench")
+    assert result.code == 5
+    assert "choose another place with --results" in result.message
+    assert result.imported == []
 
 
 @pytest.mark.slow
@@ -51,7 +61,7 @@ def test_steps(kreproduce):
         assert 0 < row["first_quartile"] <= row["seconds"] <= row["third_quartile"]
         assert row["images_a_second"] == pytest.approx(4 / row["seconds"])
         assert row["first_seconds"] > row["seconds"]  # which has the tracing
-    assert found["conditions"]["peak_host_bytes"] > 10**8
+    assert found["conditions"]["peak_host_bytes_of_all_networks"] > 10**8
     assert found["conditions"]["versions"]["tensorflow"]
 
 

@@ -56,6 +56,7 @@ def main() -> None:
         float("inf") if epoch == plan.infinite else rate(epoch, cycle)
     )
     if plan.nobody and os.getuid() == 0:
+        "".encode("cp437")  # zip files' names are; nobody may not read root's Python later
         os.setuid(NOBODY)
     _count_operations(plan, results)
     if plan.call:

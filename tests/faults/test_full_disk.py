@@ -20,13 +20,20 @@ FILES = {
 }
 
 
-def last(reference, pattern):
-    found = [i for i, line in enumerate(reference.operations, 1) if re.match(pattern, line)]
-    return found[-1]
+def writes(reference, file):
+    """The operations that write a file, from 1; each writing of it is two."""
+    lines = enumerate(reference.operations, 1)
+    return [number for number, line in lines if re.match(FILES[file], line)]
+
+
+def last(reference, file):
+    """The last one before the run is complete."""
+    end = writes(reference, "record")[-1]
+    return max(number for number in writes(reference, file) if number <= end)
 
 
 def fill_and_go_on(results, fault, reference, file):
-    end = run(results, do=fault, operation=last(reference, FILES[file]))
+    end = run(results, do=fault, operation=last(reference, file))
     assert end.code == 5, end
     reason = "File too large" if fault == "limit" else "No space left on device"
     assert re.search(rf"digits-\S+ cannot be written: .*{reason}.*; make room, or", end.message)
@@ -62,6 +69,20 @@ def test_no_byte_more(file, reference, tmp_path, tally):
 def test_a_full_disk(file, reference, small_disk, tally):
     fill_and_go_on(small_disk(64), "full", reference, file)
     tally("disk full at a real run's file")
+
+
+@pytest.mark.faults
+def test_a_disk_that_is_full_when_the_run_is_complete(reference, small_disk, tally):
+    """All that is missing is the last status, which the record makes needless."""
+    disk = small_disk(64)
+    end = run(disk, do="full", operation=writes(reference, "status")[-2])
+    assert end.code == 0, end
+    mend(disk)
+    (entry,) = status.read(disk)
+    assert entry.state == "done"
+    assert run(disk).code == 0
+    assert outcome(disk) == reference.outcome
+    tally("disk full behind a real run's record")
 
 
 @pytest.mark.slow
