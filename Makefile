@@ -13,7 +13,7 @@ test: $(VENV)/ready           ## the fast tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/ready      ## the others
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile
 
 faults: $(VENV)/ready         ## every fault there is a test for, injected; half an hour
 	$(BIN)/pytest -m "faults or slow" tests/faults

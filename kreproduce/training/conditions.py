@@ -67,7 +67,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _flat(session: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     code, conditions = session["code"], dict(session["conditions"])
     conditions.pop("hflip")  # a way to show the result
-    conditions.pop("steps_at_once", None)  # changes nothing; older runs do not say it
+    conditions.pop("steps_at_once", None)  # follows from the device; older runs do not say it
     yield "the commit", code["commit"]
     yield from ((f"the version of {name}", v) for name, v in conditions.pop("versions").items())
     yield from conditions.items()
