@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kreproduce import files, paper
-from kreproduce.errors import StorageError, printable
+from kreproduce.errors import SettingsError, StorageError, printable
 from kreproduce.experiment import Experiment
+from kreproduce.network.description import describe
 
 # The weights whose accuracy a table shows (paper, section 2.10).
 HEADLINE = "lowest validation loss"
@@ -136,6 +137,10 @@ class Record(_Loose):
             self._is_of_the_papers_images()
         elif self.data.name in paper.IMAGES:
             raise ValueError("its images have the name of the paper's, and are others")
+        try:
+            describe(self.settings.architecture)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
         if HEADLINE not in self.test:
             raise ValueError(f"it has no test of the {HEADLINE}")
         return self

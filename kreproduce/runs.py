@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from kreproduce import files
-from kreproduce.errors import LockedError, StateError, StorageError
+from kreproduce.errors import LockedError, StateError, StorageError, printable
 from kreproduce.experiment import Experiment
 from kreproduce.lock import Lock
 from kreproduce.records import RECORD_VERSION, checksum, read_record, weights_name
@@ -34,6 +34,8 @@ from kreproduce.training.checkpoint import Checkpoint
 
 _LARGEST_JSON = 2**20  # bytes
 _LONGEST_REASON = 1000  # characters
+# What is in a folder before its first checkpoint.
+_BEGUN = {"settings.json", "status.json", "checkpoints"}
 State = Literal["running", "interrupted", "failed", "finished"]
 
 
@@ -110,10 +112,8 @@ class RunFolder:
             found, damaged = checkpoints.newest(self.path / "checkpoints")
             for aside in damaged:
                 warn(f"{aside} is damaged and was put aside")
-            if found is None and (
-                self._progress() > (0, 0) or checkpoints.damaged(self.path / "checkpoints")
-            ):
-                raise StateError("no whole checkpoint is left to go on from; --force starts anew")
+            if found is None:
+                self._check_unused()
             return found
 
     def is_locked(self) -> bool:
@@ -200,8 +200,10 @@ class RunFolder:
         one = sum(size for name, size in sizes.items() if not name.startswith("best/"))
         needed = (checkpoints.KEPT + 1) * (one + 2 * weights) + 3 * weights
         with self._storage():
-            there = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
-            free = shutil.disk_usage(self.path).free
+            finished = (self.path / "record.json").exists()  # and stays until this one is
+            files_there = [] if finished else [p for p in self.path.rglob("*") if p.is_file()]
+            there = sum(path.stat().st_size for path in files_there)
+            free = shutil.disk_usage(self.path.parent).free
         if free < needed - there:
             raise StorageError(
                 f"the run needs {_megabytes(needed - there)} in {self.path}, and "
@@ -270,6 +272,15 @@ class RunFolder:
             shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(StorageError):
             self.set_state("finished", epoch=self.experiment.epochs)
+
+    def _check_unused(self) -> None:
+        """Refuse a folder that has more than a run leaves that was stopped at once."""
+        begun = checkpoints.damaged(self.path / "checkpoints") or self._progress() > (0, 0)
+        names = {path.name for path in self.path.iterdir()}
+        more = sorted(name for name in names - _BEGUN if not name.startswith("new-"))
+        if begun or more:
+            has = f" (it has {printable(more[0])})" if more else ""
+            raise StateError(f"no whole checkpoint is left to go on from{has}; --force starts anew")
 
     def _check_settings(self, warn: Callable[[str], None]) -> None:
         """Refuse a folder whose settings were changed since it was begun, field by field."""

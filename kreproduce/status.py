@@ -26,7 +26,7 @@ run anew; a "damaged" one cannot go on; what is "foreign" is no run."""
 
 _LARGEST = 2**20  # bytes of a status.json
 _NAMED = 3  # of the files that are no part of a run
-_LOCK = re.compile(r"(.+)\.lock(\.json)?", re.DOTALL)
+_LOCK = re.compile(r"(?!\.\.lock)(.+)\.lock(\.json)?", re.DOTALL)
 _PART = re.compile(
     r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|[a-z-]+\.weights\.h5)"
 )

@@ -86,6 +86,18 @@ def test_what_cannot_be_known_is_said(tmp_path):
         files.read(tmp_path / "a" / "b", 9)
 
 
+@pytest.mark.parametrize("what", ["link", "pipe"])
+def test_a_log_is_written_to_a_file_of_its_own(tmp_path, what):
+    path, other = tmp_path / "log", tmp_path / "other"
+    other.write_text("another's")
+    path.symlink_to(other) if what == "link" else os.mkfifo(path)
+    for anew, text in ((True, "one\n"), (False, "one\ntwo\n"), (True, "three\n")):
+        with files.log(path, anew=anew) as log:
+            log.write(text.splitlines()[-1] + "\n")
+        assert path.read_text() == text
+    assert other.read_text() == "another's"
+
+
 def test_the_sum_is_that_of_the_content(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert files.sha256(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")

@@ -7,6 +7,7 @@ from tables.recorded import experiment_of, record_of, write
 
 from kreproduce import paper, records
 from kreproduce.evaluation import SHOWN, evaluate
+from kreproduce.experiment import resolve
 from kreproduce.records import Skipped
 
 ROW = paper.rows(6)[1]
@@ -146,6 +147,16 @@ def test_half_a_record_does_not_count(tmp_path, record):
     text = json.dumps(record)
     (path / "record.json").write_text(text[: len(text) // 2])
     assert records.read(tmp_path).records == ()
+
+
+def test_a_network_that_there_cannot_be_does_not_count(tmp_path):
+    """What settings from a file are refused for, with everything else in agreement."""
+    sound = resolve({"dataset": "digits"})
+    record = record_of(sound.model_copy(update={"input_size": 1, "skip_strides": 0}))
+    write(tmp_path, record)
+    found = records.read(tmp_path)
+    assert found.records == ()
+    assert "an input of 1 pixels is too small" in found.skipped[0].why
 
 
 def test_an_unfinished_run_does_not_count(tmp_path, record):

@@ -255,6 +255,23 @@ def test_checkpoints_that_were_removed_are_missed(folder):
         folder.checkpoint(refuse)
 
 
+@pytest.mark.parametrize("name", ["thesis.txt", "history.csv", "lowest-validation-loss.weights.h5"])
+def test_what_no_run_left_before_its_first_checkpoint_is_not_removed(folder, name):
+    folder.path.mkdir(parents=True)
+    (folder.path / "status.json").write_text("{")  # says nothing of how far it was
+    (folder.path / name).write_text("dear to somebody")
+    with pytest.raises(StateError, match=rf"no whole checkpoint .*\(it has {name}\); --force"):
+        folder.checkpoint(refuse)
+    assert (folder.path / name).exists()
+
+
+def test_a_run_that_was_stopped_at_once_is_begun(folder):
+    begin(folder)
+    (folder.path / "new-history.csv").touch()
+    (folder.path / "checkpoints").mkdir()
+    assert folder.checkpoint(refuse) is None
+
+
 def test_settings_that_were_changed_are_refused_by_name(folder):
     begin(folder)
     path = folder.path / "settings.json"

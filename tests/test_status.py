@@ -70,6 +70,12 @@ def test_a_run_that_is_just_being_claimed(tmp_path):
     assert status.read(tmp_path) == []  # the lock that is left is no run
 
 
+def test_a_lock_of_no_run_is_a_file_like_others(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "..lock").touch()
+    assert [entry.state for entry in status.read(tmp_path)] == ["foreign"]
+
+
 @pytest.mark.parametrize(
     ("written", "state"),
     [("running", "broken off"), ("interrupted", "interrupted"), ("failed", "failed")],

@@ -163,7 +163,7 @@ def test_a_record_of_something_else_is_not_done(tmp_path, content):
     data = content.encode("utf-8", "surrogateescape")
     (planned.folder.path / "record.json").write_bytes(data)
     assert (planned.state, planned.is_open) == ("damaged", True)
-    assert run_command(tmp_path, None)(planned)[-1] == "--force"
+    assert "--force" not in run_command(tmp_path, None)(planned)  # it may be whole to others
 
 
 @pytest.mark.parametrize("text", ["[" * 50_000, "[]", "{", '{"state": ["running"]}', "3"])

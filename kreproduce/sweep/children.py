@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kreproduce import files
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
 from kreproduce.sweep.plan import Job
@@ -49,7 +50,6 @@ def run_command(results: Path, data_dir: Path | None) -> Command:
             *(part for pair in pairs for part in ("--set", pair)),
             *("--results", str(results)),
             *(("--data-dir", str(data_dir)) if data_dir else ()),
-            *(("--force",) if job.state == "damaged" else ()),
         ]
 
     return command
@@ -91,7 +91,7 @@ class Child:
         self._started = time.monotonic()
         try:
             logs.mkdir(parents=True, exist_ok=True)
-            with self.log.open("a" if again else "w", encoding="utf-8") as log:
+            with files.log(self.log, anew=not again) as log:
                 log.write(f"$ {shlex.join(command)}\n")
                 log.flush()
                 self._output = log.tell()
@@ -135,7 +135,9 @@ class Child:
 
     def interrupt(self) -> None:
         """Ask it to stop; it saves what it has done."""
-        self.process.send_signal(signal.SIGINT)
+        # Not by SIGINT, of which a second one does not wait for the batch: whoever stops this
+        # sweep may have told all processes to stop.
+        self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Make it stop, with all processes that it started."""

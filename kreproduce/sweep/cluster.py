@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from kreproduce import __version__
+from kreproduce import __version__, files
 from kreproduce.errors import SettingsError, StorageError
 from kreproduce.sweep.connection import connect
 from kreproduce.sweep.node import Node
@@ -140,7 +140,7 @@ class Cluster:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.witness.touch()
-            return (self.logs / "ray.log").open("w", encoding="utf-8")
+            return files.log(self.logs / "ray.log", anew=True)
         except OSError as error:
             raise StorageError(
                 f"{error.filename} cannot be written: {error.strerror}; "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from kreproduce.experiment import Experiment
-from kreproduce.records import read_record
+from kreproduce.records import NO_RECORD, read_record
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.targets import Target
 
@@ -85,9 +85,10 @@ def state(folder: RunFolder) -> State:
     """What a run's folder says: done is only a run of this identity with a record."""
     if folder.is_locked():
         return "under way"
-    if not isinstance(read_record(folder.path), str):
+    record = read_record(folder.path)
+    if not isinstance(record, str):
         return "done"
-    if (folder.path / "record.json").exists():
+    if record != NO_RECORD:
         return "damaged"
     match folder.status().get("state"):
         case "failed":

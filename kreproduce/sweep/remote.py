@@ -4,6 +4,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from kreproduce import files
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.sweep import parcel
 from kreproduce.sweep.children import Failure
@@ -155,7 +156,7 @@ class Remote:
 
     def _write_log(self, text: str) -> None:
         try:
-            with self.log.open("a" if self._tries > 1 else "w", encoding="utf-8") as log:
+            with files.log(self.log, anew=self._tries <= 1) as log:
                 log.write(text)
         except OSError as error:
             raise StorageError(f"{self.log} cannot be written: {error.strerror}") from error

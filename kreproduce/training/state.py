@@ -17,6 +17,14 @@ from kreproduce.training.checkpoint import Arrays, Checkpoint
 LOWEST_LOSS, HIGHEST_ACCURACY = HEADLINE, "highest validation accuracy"
 
 _VERSION = 1
+# What a checkpoint has beside its arrays.
+_FACTS: dict[str, type | tuple[type, ...]] = {
+    "witness": dict,
+    "seconds": (int, float),
+    "history": list,
+    "best": dict,
+    "sessions": list,
+}
 
 
 @dataclass
@@ -101,8 +109,12 @@ def check(checkpoint: Checkpoint, witness: dict[str, str]) -> None:
         StateError: it is of another version, other settings or other images.
     """
     facts = checkpoint.facts
+    if not isinstance(facts, dict):
+        raise StateError("its checkpoint was not written by kreproduce; --force starts anew")
     if facts.get("version") != _VERSION:
         raise StateError("its checkpoint is of another version of kreproduce; --force starts anew")
+    if any(not isinstance(facts.get(name), kind) for name, kind in _FACTS.items()):
+        raise StateError("its checkpoint was not written by kreproduce; --force starts anew")
     for what, value in witness.items():
         if facts["witness"].get(what) != value:
             raise StateError(

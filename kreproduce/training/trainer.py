@@ -132,14 +132,14 @@ class Trainer:
 
     def open(self, checkpoint: Checkpoint | None) -> None:
         """Begin the run, or take it up where a checkpoint has it."""
+        if checkpoint is not None:
+            self._go_on(checkpoint)
+        self.folder.check_space(self._captured())
         if checkpoint is None:
             self.folder.begin()
-        else:
-            self._go_on(checkpoint)
         session = self.session | {"epoch": self.progress.epoch, "step": self.progress.step}
         self.progress.sessions.append(session)
         self.folder.write_settings(session | {"data": self.dataset.record})
-        self.folder.check_space(self._captured())
         self._save()
         self.folder.write_history(self.progress.history)
 

@@ -54,13 +54,13 @@ class Toy:
             self.folder.close()
 
     def _open(self, checkpoint):
+        if checkpoint is not None:
+            self._go_on(checkpoint)
+        self.folder.check_space(self._captured())
         if checkpoint is None:
             self.folder.begin()
-        else:
-            self._go_on(checkpoint)
         self.sessions = [*self.sessions, now()]
         self.folder.write_settings({"code": {}})
-        self.folder.check_space(self._captured())
         self._save()
         self.folder.write_history(self.history)
 
