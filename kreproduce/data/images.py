@@ -2,8 +2,9 @@
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ Image = NDArray[np.uint8]
 """One image: uint8 (height, width, 3), RGB."""
 
 _READERS = 8
+_AHEAD = 2 * _READERS  # blocks
 _BLOCK = 64  # handing over one small image at a time would cost more than decoding it
 _EIGHT_BIT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 
@@ -64,10 +66,19 @@ class Source:
         """
         wanted = [int(index) for index in indices]
         blocks = [wanted[i : i + _BLOCK] for i in range(0, len(wanted), _BLOCK)]
+
+        def done(block: list[int]) -> list[Image]:
+            return [then(self.decode(index)) for index in block]
+
+        # `pool.map` would read on while nobody takes them, and have all in memory.
+        ahead: deque[Future[list[Image]]] = deque()
         with ThreadPoolExecutor(_READERS) as pool:
-            done = pool.map(lambda block: [then(self.decode(index)) for index in block], blocks)
-            for block in done:
-                yield from block
+            for block in blocks:
+                ahead.append(pool.submit(done, block))
+                if len(ahead) > _AHEAD:
+                    yield from ahead.popleft().result()
+            while ahead:
+                yield from ahead.popleft().result()
 
 
 def decode_image(data: bytes, name: str) -> Image:

@@ -1,11 +1,12 @@
 import io
 import re
+import time
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from kreproduce.data.images import decode_image, fingerprint
+from kreproduce.data.images import Source, decode_image, fingerprint
 from kreproduce.errors import DataError
 
 
@@ -75,3 +76,24 @@ def test_a_fingerprint_is_of_shapes_bytes_and_labels():
         fingerprint([images[0] + 1, *images[1:]], [0, 1, 0]),
     ]
     assert len({expected, *others}) == 5
+
+
+def test_reading_stays_near_whoever_takes_the_images():
+    """Else all that is decoded would be in memory beside what is made of it."""
+    decoded = []
+
+    def decode(index):
+        decoded.append(index)
+        return np.zeros((1, 1, 3), np.uint8)
+
+    count = 10_000
+    source = Source(
+        "noise", "folder", ("a",), np.zeros(count, np.int32), [""] * count, np.array([]), decode, ""
+    )
+    taken = source.read(range(count))
+    for _ in range(5):
+        next(taken)
+    time.sleep(0.2)  # for readers that do not wait
+    assert len(decoded) < count / 4
+    assert sum(1 for _ in taken) == count - 5
+    assert sorted(decoded) == list(range(count))
