@@ -46,19 +46,19 @@ def to_uniform(images: Iterable[Image], count: int, size: int, rule: Rule) -> Im
     Others are brought to size × size, by 'opencv' (the medical sets) after padding to a square.
     They are taken one after another, so that an iterator's are never in memory twice.
     """
-    alike: list[Image] = []
-    result: Image | None = None
+    stacked: Image | None = None
     for index, image in enumerate(images):
-        if result is None:
-            if _fits(image, size) and (not alike or image.shape == alike[0].shape):
-                alike.append(image)
-                continue
-            result = np.empty((count, size, size, 3), np.uint8)
-            for row, earlier in zip(result, alike, strict=False):
+        if stacked is None:
+            shape = image.shape if _fits(image, size) else (size, size, 3)
+            stacked = np.empty((count, *shape), np.uint8)
+        elif image.shape != stacked.shape[1:] and stacked.shape[1] != size:
+            alike, stacked = stacked[:index], np.empty((count, size, size, 3), np.uint8)
+            for row, earlier in zip(stacked, alike, strict=False):
                 row[...] = _resized(earlier, size, rule)
-            alike.clear()
-        result[index] = _resized(image, size, rule)
-    return np.stack(alike) if result is None else result
+        fits = image.shape == stacked.shape[1:]
+        stacked[index] = image if fits else _resized(image, size, rule)
+    assert stacked is not None
+    return stacked
 
 
 def shrunk(image: Image, size: int, rule: Rule) -> Image:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -130,3 +132,17 @@ def test_oblong_images_by_opencv_are_padded_first():
     result = to_uniform([wide, np.full((8, 8, 3), 9, np.uint8)], 2, 4, "opencv")
     assert result[0, :, 0, 0].tolist() == [0, 0, 9, 0]
     assert (result[1] == 9).all()
+
+
+def test_images_of_the_networks_size_are_not_kept_beside_their_stack():
+    """As malaria's are once each is brought to size; they would be in memory twice."""
+    tracemalloc.start()
+    try:
+        stacked = to_uniform(
+            (np.full((64, 64, 3), i, np.uint8) for i in range(200)), 200, 64, "pil"
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * stacked.nbytes
+    assert stacked[:, 0, 0, 0].tolist() == list(range(200))
