@@ -32,7 +32,7 @@ bench: $(VENV)/ready          ## measure this CPU; nothing else should be runnin
 	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 1
 	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 32
 	$(BIN)/kreproduce bench --table
-	$(BIN)/kreproduce bench --memory --batch 64
+	$(BIN)/kreproduce bench --memory --batch 16
 	$(BIN)/kreproduce bench --start-up --repeats 7
 
 WAYS := v2-32ch v2-32ch:dense v2-32ch:per_group v2-32ch:native
