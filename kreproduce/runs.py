@@ -279,7 +279,7 @@ class RunFolder:
         names = {path.name for path in self.path.iterdir()}
         more = sorted(name for name in names - _BEGUN if not name.startswith("new-"))
         if begun or more:
-            has = f" (it has {printable(more[0])})" if more else ""
+            has = "" if begun else f" (it has {printable(more[0])})"
             raise StateError(f"no whole checkpoint is left to go on from{has}; --force starts anew")
 
     def _check_settings(self, warn: Callable[[str], None]) -> None:
