@@ -1,5 +1,6 @@
-"""From a network's outputs on the test images to accuracies, with the flip sums."""
+"""From a network's outputs on the test images to classes and a loss, with the flip sums."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,30 +16,21 @@ SUMS = {
     "plain": ("plain",),
     "hflip": ("plain", "horizontal"),
     "vflip": ("plain", "vertical"),
-    "hflip+vflip": ("plain", "horizontal", "vertical"),
+    "hflip_vflip": ("plain", "horizontal", "vertical"),
 }
 
 
-def evaluate(
-    logits: dict[str, Logits], labels: Labels, class_names: tuple[str, ...]
-) -> dict[str, Any]:
-    """Loss and accuracy on the test images, for each sum of `SUMS`.
+def predict(logits: Mapping[str, Logits]) -> dict[str, Labels]:
+    """The classes that each sum of `SUMS` chooses, each of shape (images,).
 
     Args:
         logits: of each of `SHOWN`, shape (images, classes).
-        labels: the true classes, shape (images,).
-        class_names: in the order of the labels.
-
-    Returns:
-        "loss" (mean cross-entropy of the plain outputs), and by name of the sum "accuracy", the
-        "confusion_matrix" (rows: true classes) and, by class, precision, recall and F1.
     """
     probabilities = {shown: softmax(values) for shown, values in logits.items()}
-    report: dict[str, Any] = {"loss": cross_entropy(logits["plain"], labels)}
-    for name, shown in SUMS.items():
-        total = np.sum([probabilities[which] for which in shown], axis=0)
-        report[name] = _classification(total.argmax(axis=1), labels, class_names)
-    return report
+    return {
+        name: np.sum([probabilities[which] for which in shown], axis=0).argmax(axis=1)
+        for name, shown in SUMS.items()
+    }
 
 
 def softmax(logits: Logits) -> NDArray[np.float64]:
@@ -57,27 +49,3 @@ def cross_entropy(logits: Logits, labels: Labels) -> float:
 def _shifted(logits: Logits) -> NDArray[np.float64]:
     logits = logits.astype(np.float64)
     return logits - logits.max(axis=1, keepdims=True)
-
-
-def _classification(
-    predicted: Labels, labels: Labels, class_names: tuple[str, ...]
-) -> dict[str, Any]:
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-    classes = range(len(class_names))
-    precision, recall, f1, count = precision_recall_fscore_support(
-        labels, predicted, labels=classes, zero_division=0.0
-    )
-    return {
-        "accuracy": float(np.mean(predicted == labels)),
-        "confusion_matrix": confusion_matrix(labels, predicted, labels=classes).tolist(),
-        "classes": {
-            name: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "images": int(count[i]),
-            }
-            for i, name in enumerate(class_names)
-        },
-    }

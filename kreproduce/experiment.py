@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from kreproduce import paper, recipes
 from kreproduce.errors import SettingsError, nearest
@@ -23,18 +23,20 @@ from kreproduce.network.architecture import (
 from kreproduce.network.description import describe
 from kreproduce.network.grouping import Interleaving
 from kreproduce.settings_file import parse_value, read_settings
+from kreproduce.strict import Strict
 
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+PROTOCOL = 2
+"""Raised when the same settings come to train or test otherwise, say by another optimizer: what was
+run before then has other identities, and counts no longer. New settings do not raise it, nor do
+changes in the last digits, which the conditions in a record tell apart. 1 had Keras 3's RMSprop."""
+
 NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Augmentation(_Strict):
+class Augmentation(Strict):
     """The ranges of the one affine warp a training image gets, each drawn uniformly.
 
     Attributes:
@@ -54,7 +56,7 @@ class Augmentation(_Strict):
     vertical_flip: bool
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """The settings of one run, complete.
 
     Attributes:
@@ -132,14 +134,18 @@ class Experiment(_Strict):
 
     @cached_property
     def identity(self) -> str:
-        """Eight hex digits from the settings that decide a result.
+        """Eight hex digits from `PROTOCOL` and the settings that decide a result.
 
         Settings at the default that the class gives them are left out, so that a setting
         added later, with a default, leaves the identities of older runs as they are.
         """
         values = self.model_dump(exclude_defaults=True, exclude={"hflip"})
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        text = json.dumps({"protocol": PROTOCOL} | values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def recorded(self) -> dict[str, Any]:
+        """What a run writes down of it: all settings but `hflip`, which is of the showing alone."""
+        return self.model_dump(exclude={"hflip"})
 
     @property
     def model_name(self) -> str:

@@ -23,15 +23,15 @@ class Checked:
 
 
 def check(run: Path) -> list[Checked]:
-    """Hash the checkpoints of a run, and what its record has the hash of: weights and history.
+    """Hash the checkpoints and the weights of a run.
 
-    A run under way removes its older checkpoints; what is gone by then is passed over.
+    Its history and predictions are hashed whenever its record is read. A run under way removes
+    its older checkpoints; what is gone by then is passed over.
     """
     record = read_record(run)
     digests = {}
     if isinstance(record, Record):
-        digests = {weights_name(which): digest for which, digest in record.weights.items()}
-        digests |= {"history.csv": record.history} if record.history else {}
+        digests = {weights_name(rule): digest for rule, digest in record.weights.items()}
     found = [_checked(run, name, digest) for name, digest in digests.items()]
     for path in checkpoint.listed(run / "checkpoints"):
         name = f"checkpoints/{path.name}"

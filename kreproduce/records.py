@@ -1,97 +1,180 @@
-"""The records of complete runs, read back: the only witness of a measured number.
+"""The record of a complete run, the only source of a measured number: its one type, and its reader.
 
-A record counts if it is whole, of this version, as it was written, and says of itself what its
-settings say: its identity is that of its settings, and its folder has the run's name. Everything
-else below results/runs is passed over, with the reason. Links are not followed.
+The writer and every reader share `Record`, and what is written is read back before it counts. A
+record counts if it is whole and as it was written, has the history and the predictions that it
+names beside it, agrees with itself, and lies in the folder of its run's name. Everything else below
+results/runs is passed over, with the reason. Links are not followed.
+
+Keys added later must be optional, with a default that says what earlier records meant:
+tests/records/version-1 holds a record that every later version has to read.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_serializer, model_validator
 
-from kreproduce import files, paper
+from kreproduce import files, paper, predictions
+from kreproduce.data.originals import SIZES
+from kreproduce.data.record import Images
 from kreproduce.errors import SettingsError, StorageError, printable
 from kreproduce.experiment import Experiment
 from kreproduce.network.description import describe
+from kreproduce.predictions import Predictions
+from kreproduce.strict import Strict
 
+Rule = Literal["best_val_loss", "best_val_accuracy"]
+"""The rule by which an epoch's weights are kept: lowest validation loss, highest accuracy."""
+RULES: tuple[Rule, ...] = get_args(Rule)
 # The weights whose accuracy a table shows (paper, section 2.10).
-HEADLINE = "lowest validation loss"
+HEADLINE: Rule = "best_val_loss"
 
-_LARGEST = 16 * 2**20  # bytes; a record has some tens of thousands
-RECORD_VERSION = 1
+LARGEST = 64 * 2**20  # bytes; a record of ten classes has some thousands, of 100,000 some millions
+RECORD_VERSION: Literal[1] = 1
 NO_RECORD = "it has no record: the run is not complete"
-Text = Annotated[str, Field(max_length=300)]
-Rule = Annotated[str, Field(pattern="^[a-z][a-z ]{0,99}$")]
+
+Text = Annotated[str, Field(max_length=1000)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Seconds = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Loose(BaseModel):
-    """A part of a record: what is read of it is checked, more may stand there."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
-
-
-class Images(_Loose):
-    """The images of a run.
+class Accuracies(Strict):
+    """Shares of the test images, by the sum of softmax outputs that chose the class.
 
     Attributes:
-        name: what they are called, the dataset's own name where they are the original ones.
-        original: whether they are the paper's.
-        test: number of test images.
-        foreign_because: why they are not the paper's.
-        fingerprint: a hash of images and labels.
+        plain: of the image alone.
+        hflip: with its mirror image (the paper's H Flip rows, section 2.11).
+        vflip: with the image upside down.
+        hflip_vflip: with both, the three terms of the authors' notebooks.
     """
 
-    name: Text
-    original: bool
-    test: Annotated[int, Field(ge=1, le=10**9)]
-    foreign_because: Text | None = None
-    fingerprint: Text | None = None
+    plain: Share
+    hflip: Share
+    vflip: Share
+    hflip_vflip: Share
 
 
-class Accuracy(_Loose):
-    """Of one way to show the test images.
-
-    Attributes:
-        accuracy: fraction of the test images.
-    """
-
-    accuracy: Annotated[float, Field(ge=0, le=1)]
-
-
-class Outcome(_Loose):
-    """What one epoch's weights made of the test images: shown plain, and summed with a mirror.
+class Outcome(Strict):
+    """What one epoch's weights made of the test images.
 
     Attributes:
         loss: mean cross-entropy of the plain outputs.
+        accuracy: by the sum of outputs.
     """
 
-    loss: Annotated[float, Field(ge=0, le=1e9)]
-    plain: Accuracy
-    hflip: Accuracy
+    loss: Annotated[float, Field(ge=0)]
+    accuracy: Accuracies
 
 
-class Conditions(_Loose):
-    """What should not change a result but can a little.
+class Timings(Strict):
+    """Seconds by part of the run; those of the set-up and the test are the last session's.
+
+    Attributes:
+        setup: until the model was built.
+        training: all epochs, their validation included.
+        first_epoch: the first, which includes the compilation.
+        median_epoch: of the others.
+        test: testing the weights kept.
+    """
+
+    setup: Seconds
+    training: Seconds
+    first_epoch: Seconds
+    median_epoch: Seconds
+    test: Seconds
+
+
+class Optimizer(Strict):
+    """What steps the weights.
+
+    Attributes:
+        name: of the class.
+        formula: of a step.
+    """
+
+    name: Text
+    formula: Text
+
+
+class Conditions(Strict):
+    """What should not change a result but can, in its last digits or by them in more.
 
     Attributes:
         devices: what it ran on, a name a device.
-        backend: Keras' backend.
-        precision: float32, mixed_float16 or mixed_bfloat16.
+        gpu: whether they are GPUs.
         replicas: how many devices shared each batch.
+        sync_batch_norm: whether batch normalisation was over all of them.
+        cores: how many the process was allowed to use, which may be fewer than the machine has.
+        threads: of the backend's pools, by pool; 0 where the backend has not said.
+        deterministic: whether equal runs give equal weights to the last bit.
+        backend: Keras' backend.
+        precision: the network's dtype policy.
+        floatx: Keras' default type.
+        tensor_float_32: whether products of float32 may have 10 bits of mantissa.
+        jit_compile: whether XLA compiled the steps.
+        steps_per_execution: training steps between two returns to Python.
+        optimizer: what steps the weights.
+        environment: the variables by which a backend can be told to compute otherwise.
+        versions: of Python and the packages; None for what is not installed.
+        platform: the operating system.
     """
 
-    devices: Annotated[list[Text], Field(max_length=1000)]
+    devices: Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000)]
+    gpu: bool
+    replicas: Annotated[Count, Field(ge=1)]
+    sync_batch_norm: bool
+    cores: Annotated[Count, Field(ge=1)]
+    threads: dict[Text, Count]
+    deterministic: bool
     backend: Text
     precision: Text
-    replicas: Annotated[int, Field(ge=1)]
+    floatx: Text
+    tensor_float_32: bool | None
+    jit_compile: bool
+    steps_per_execution: Annotated[Count, Field(ge=1)]
+    optimizer: Optimizer
+    environment: dict[Text, Text]
+    versions: dict[Text, Text | None]
+    platform: Text
 
 
-class Record(_Loose):
+class Code(Strict):
+    """The source of the package.
+
+    Attributes:
+        commit: of git; None where it does not run from a checkout.
+        dirty: whether files differed from it.
+    """
+
+    commit: Text | None
+    dirty: bool | None
+
+
+class Session(Strict):
+    """One process that was at a run.
+
+    Attributes:
+        started: when, in UTC.
+        epoch: how many epochs were complete by then.
+        step: how many training steps of the next one were.
+        code: which it ran.
+        conditions: under which it computed.
+    """
+
+    started: Text
+    epoch: Count
+    step: Count
+    code: Code
+    conditions: Conditions
+
+
+class Record(Strict):
     """The record of one complete run.
 
     Attributes:
@@ -99,62 +182,99 @@ class Record(_Loose):
         run: the run's name, which is its folder's.
         identity: eight hex digits from the settings.
         settings: the experiment.
-        partial: whether only some of the images were taken.
         data: the images.
-        test: by the rule that kept the weights, see `HEADLINE`.
-        weights: by that rule, the SHA-256 of their file, see `weights_name`; older records have
-            none.
-        history: the SHA-256 of history.csv; older records have none.
-        seconds: by part of the run; "training" is all epochs.
-        conditions: of the measurement.
+        parameters: trainable ones.
+        computations: as the paper counts them.
+        computations_trained: of the network that was trained, which pads odd sizes otherwise.
+        best_epoch: by rule, the epoch whose weights were kept, counted from 1.
+        test: by rule, what those weights made of the test images.
+        weights: by rule, the SHA-256 of their file, see `weights_name`.
+        history: the SHA-256 of history.csv, whatever its line ends.
+        predictions: the SHA-256 of the predictions' file, see `predictions`.
+        seconds: by part.
+        conditions: of the last session.
+        code: of the last session.
+        sessions: all processes that were at it, in order.
+        started: when, in UTC.
         finished: when, in UTC.
     """
 
-    record_version: Literal[1]  # RECORD_VERSION
+    record_version: Literal[1] = RECORD_VERSION
     run: Text
     identity: Text
     settings: Experiment
-    partial: bool
     data: Images
-    test: dict[str, Outcome]
-    weights: dict[Rule, Digest] = Field(default_factory=dict)
-    history: Digest | None = None
-    seconds: dict[str, Annotated[float, Field(ge=0, le=1e9)]]
+    parameters: Annotated[int, Field(ge=1)]
+    computations: Annotated[int, Field(ge=1)]
+    computations_trained: Annotated[int, Field(ge=1)]
+    best_epoch: dict[Rule, Annotated[Count, Field(ge=1)]]
+    test: dict[Rule, Outcome]
+    weights: dict[Rule, Digest]
+    history: Digest
+    predictions: Digest
+    seconds: Timings
     conditions: Conditions
+    code: Code
+    sessions: Annotated[tuple[Session, ...], Field(min_length=1)]
+    started: Text
     finished: Text
+
+    @field_serializer("settings")
+    def _settings(self, settings: Experiment) -> dict[str, Any]:
+        return settings.recorded()
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
+        if self.settings.hflip:
+            raise ValueError("hflip is a way to show a result, not a setting of a run")
         if self.identity != self.settings.identity:
             raise ValueError(f"its identity is not that of its settings, {self.settings.identity}")
         if self.run != self.settings.run_name:
             raise ValueError(f"its name is not that of its settings, {self.settings.run_name}")
         if self.data.name != self.settings.data_name:
             raise ValueError("its images have another name than its settings say")
-        if self.partial != (self.settings.limit is not None):
-            raise ValueError("it says otherwise than its settings whether the run is partial")
-        if self.data.original:
-            self._is_of_the_papers_images()
-        elif self.data.name in paper.IMAGES:
-            raise ValueError("its images have the name of the paper's, and are others")
+        if len(self.data.class_names) != self.settings.classes:
+            raise ValueError("its images have another number of classes than its settings say")
+        for by_rule in (self.best_epoch, self.test, self.weights):
+            if set(by_rule) != set(RULES):
+                raise ValueError(f"it does not have the weights of {' and '.join(RULES)}")
+        if max(self.best_epoch.values()) > self.settings.epochs:
+            raise ValueError("its best epoch is not among its epochs")
+        last = self.sessions[-1]
+        if (last.conditions, last.code) != (self.conditions, self.code):
+            raise ValueError("its conditions are not those of its last session")
+        self._check_images()
         try:
             describe(self.settings.architecture)
         except SettingsError as error:
             raise ValueError(str(error)) from None
-        if HEADLINE not in self.test:
-            raise ValueError(f"it has no test of the {HEADLINE}")
         return self
 
-    def _is_of_the_papers_images(self) -> None:
-        paper_images = paper.IMAGES.get(self.settings.dataset)
-        whole = paper_images is not None and self.data.test == paper_images.sizes.test
-        if self.data.foreign_because or not (whole or self.partial):
+    def _check_images(self) -> None:
+        if not self.data.original:
+            if self.data.name in paper.IMAGES:
+                raise ValueError("its images have the name of the paper's, and are others")
+            return
+        sizes = SIZES.get(self.settings.dataset)
+        found = (self.data.train, self.data.validation, self.data.test)
+        if self.data.foreign_because or sizes is None or not (found == sizes or self.partial):
             raise ValueError("it calls its images original, and they cannot be")
 
+    @property
+    def partial(self) -> bool:
+        """Whether only some of the images were taken."""
+        return self.settings.limit is not None
+
     def accuracy(self, *, hflip: bool = False) -> float:
-        """The headline: fraction of the test images, shown plain or with their mirror images."""
-        test = self.test[HEADLINE]
-        return (test.hflip if hflip else test.plain).accuracy
+        """The headline: share of the test images, shown plain or with their mirror images."""
+        accuracy = self.test[HEADLINE].accuracy
+        return accuracy.hflip if hflip else accuracy.plain
+
+    def encoded(self) -> bytes:
+        """The content of record.json: the values, and the checksum of all of them."""
+        values = self.model_dump(mode="json")
+        text = json.dumps(values | {"checksum": checksum(values)}, indent=2)
+        return (text + "\n").encode()
 
 
 @dataclass(frozen=True)
@@ -174,12 +294,10 @@ class Found:
 
 
 def read(results: Path) -> Found:
-    """All that lies below `results`/runs, in the order of the folders' names.
-
-    What cannot be read there is skipped.
+    """Everything below `results`/runs, in the order of the folders' names.
 
     Raises:
-        StorageError: `results`/runs itself is there and cannot be listed.
+        StorageError: the folder exists and cannot be read.
     """
     records, skipped = [], []
     for folder in _folders(results / "runs"):
@@ -196,52 +314,91 @@ def read_record(folder: Path) -> Record | str:
     if folder.is_symlink():
         return "it is a link"
     try:
-        content = files.read(folder / "record.json", _LARGEST)
-        record = Record.model_validate_json(content)
+        content = files.read(folder / "record.json", LARGEST)
     except FileNotFoundError:
         return NO_RECORD
     except files.UnfitError as error:
         return f"record.json {error}"
-    except ValidationError as error:
-        return _other_version(content) or (
-            f"record.json is not the record of a complete run: {_first_fault(error)}"
-        )
-    if not _is_as_written(content):
-        return "record.json was changed after it was written, or is damaged: its checksum differs"
+    record = decoded(content)
+    if isinstance(record, str):
+        return f"record.json {record}"
     if record.run != folder.name:
         return f"its record is that of {record.run}"
-    return record
+    found = read_predictions(folder, record)
+    if isinstance(found, str):
+        return found
+    return _history_fault(folder, record) or record
 
 
-def checksum(record: dict[str, Any]) -> str:
+def decoded(content: bytes) -> Record | str:
+    """The record in the content of a record.json, or what is wrong with it."""
+    try:
+        values = json.loads(content)
+        version = values["record_version"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        version = None
+    if type(version) is not int:
+        return "is damaged, or not the record of a complete run"
+    if version != RECORD_VERSION:
+        return (
+            f"is of version {str(version)[:20]}, and this version of kreproduce reads "
+            f"{RECORD_VERSION}"
+        )
+    written = values.pop("checksum", None)
+    if written != checksum(values):
+        return "was changed after it was written, or is damaged: its checksum differs"
+    try:
+        return Record.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        return f"is not the record of a complete run: {_first_fault(error)}"
+
+
+def read_predictions(folder: Path, record: Record) -> Predictions | str:
+    """The predictions beside a record, or why they are not those of its run."""
+    name = predictions.FILE
+    try:
+        content = files.read(folder / name, LARGEST)
+    except FileNotFoundError:
+        return f"its {name} is missing"
+    except files.UnfitError as error:
+        return f"its {name} {error}"
+    if hashlib.sha256(content).hexdigest() != record.predictions:
+        return f"its {name} was changed after it was written, or is damaged"
+    found = predictions.decoded(content, record.data.test, record.settings.classes)
+    if isinstance(found, str):
+        return f"its {name} {found}"
+    stated = record.test[HEADLINE].accuracy
+    if (found.accuracy("plain"), found.accuracy("hflip")) != (stated.plain, stated.hflip):
+        return f"its {name} gives another accuracy than its record"
+    return found
+
+
+def history_digest(content: bytes) -> str:
+    """The SHA-256 of a history.csv, the same with the line ends that git gives it on Windows."""
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def checksum(values: Mapping[str, Any]) -> str:
     """Of all that a record says, however it is laid out."""
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def weights_name(which: str) -> str:
-    """The name of the file with the weights of the "lowest validation loss", say."""
-    return f"{which.replace(' ', '-')}.weights.h5"
+def weights_name(rule: Rule) -> str:
+    """The name of the file with the weights that a rule kept."""
+    return f"{rule}.weights.h5"
 
 
-def _is_as_written(content: bytes) -> bool:
-    """Whether a record has its own checksum; older ones have none."""
-    values = json.loads(content)
-    written = values.pop("checksum", None)
-    return written is None or written == checksum(values)
-
-
-def _other_version(content: bytes) -> str | None:
+def _history_fault(folder: Path, record: Record) -> str | None:
     try:
-        version = json.loads(content)["record_version"]
-    except (ValueError, RecursionError, LookupError, TypeError):
-        return None
-    if not isinstance(version, int) or version == RECORD_VERSION:
-        return None
-    return (
-        f"record.json is of version {str(version)[:20]}, and this version of kreproduce reads "
-        f"{RECORD_VERSION}"
-    )
+        content = files.read(folder / "history.csv", LARGEST)
+    except FileNotFoundError:
+        return "its history.csv is missing"
+    except files.UnfitError as error:
+        return f"its history.csv {error}"
+    if history_digest(content) != record.history:
+        return "its history.csv was changed after it was written, or is damaged"
+    return None
 
 
 def _folders(runs: Path) -> list[Path]:

@@ -2,8 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from kreproduce import paper
 from kreproduce.evaluation import SHOWN
 from kreproduce.experiment import Experiment
+from kreproduce.records import Record
 from kreproduce.runs import Epoch
 
 # A step without a gradient (validation, testing) takes about a quarter of a training step.
@@ -81,7 +82,7 @@ class Report:
         if not self._estimated:
             self._estimate()
 
-    def epoch(self, row: Epoch, best: list[str]) -> None:
+    def epoch(self, row: Epoch, best: Sequence[str]) -> None:
         """An epoch is done; `best` names the rules by which it is the best so far."""
         width = len(str(self._experiment.epochs))
         self.say(
@@ -112,23 +113,22 @@ class Report:
             self.say(f"a CPU is slow at this; {_on_a_gpu(self._experiment)}")
 
 
-def summary(record: dict[str, Any], experiment: Experiment) -> list[str]:
+def summary(record: Record, experiment: Experiment) -> list[str]:
     """The lines that close a run: the headline, beside the paper's number where it has one."""
     view = "hflip" if experiment.hflip else "plain"
-    lines = [f"run {record['run']}"]
-    for which, epoch in record["best_epoch"].items():
-        test = record["test"][which]
-        flips = ", ".join(
-            f"{name} {test[name]['accuracy']:.2%}" for name in test if name not in ("loss", view)
-        )
+    lines = [f"run {record.run}"]
+    for rule, epoch in record.best_epoch.items():
+        outcome = record.test[rule]
+        accuracies = outcome.accuracy.model_dump()
+        others = ((name, value) for name, value in accuracies.items() if name != view)
+        flips = ", ".join(f"{name} {value:.2%}" for name, value in others)
         lines.append(
-            f"  {which} (epoch {epoch}): test accuracy {test[view]['accuracy']:.2%}"
-            f"{' with H flip' if experiment.hflip else ''}, loss {test['loss']:.4f} ({flips})"
+            f"  {rule} (epoch {epoch}): test accuracy {accuracies[view]:.2%}"
+            f"{' with H flip' if experiment.hflip else ''}, loss {outcome.loss:.4f} ({flips})"
         )
-    data = record["data"]
     lines.append(
-        f"  on {data['test']:,} test images of {data['name']}, "
-        f"{record['parameters']:,} parameters, {record['computations']:,} computations "
+        f"  on {record.data.test:,} test images of {record.data.name}, "
+        f"{record.parameters:,} parameters, {record.computations:,} computations "
         "as the paper counts"
     )
     row = experiment.published()
@@ -137,11 +137,11 @@ def summary(record: dict[str, Any], experiment: Experiment) -> list[str]:
     return lines
 
 
-def _beside_the_paper(row: paper.Row, record: dict[str, Any]) -> str:
+def _beside_the_paper(row: paper.Row, record: Record) -> str:
     printed = f"the paper prints {row.test_accuracy}% (Table {row.table}, {row.label})"
-    if not record["data"]["original"]:
+    if not record.data.original:
         return f"not comparable: {printed}, and these are other images"
-    if record["partial"]:
+    if record.partial:
         return f"not comparable: {printed}, and this run took only some of the images"
     return printed
 

@@ -3,9 +3,10 @@
 results/runs/<run name>/
   settings.json              the experiment, complete, and its identity
   status.json                running, interrupted, failed or finished; by whom and since when
-  history.csv                a row an epoch
-  record.json                written once, when the run is complete: the only witness
-  lowest-validation-loss.weights.h5, highest-validation-accuracy.weights.h5
+  history.csv                one row per epoch
+  predictions.csv.gz         what the headline's weights made of every test image
+  record.json                written once, when the run is complete: the only source of its numbers
+  best_val_loss.weights.h5, best_val_accuracy.weights.h5
   checkpoints/               until the run is complete: what it goes on from
 results/runs/<run name>.lock, .lock.json     held while a process is at the run; by whom
 """
@@ -24,11 +25,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from kreproduce import files
+from kreproduce import files, predictions
+from kreproduce.data.record import Images
 from kreproduce.errors import LockedError, StateError, StorageError, printable
 from kreproduce.experiment import Experiment
 from kreproduce.lock import Lock
-from kreproduce.records import RECORD_VERSION, checksum, read_record, weights_name
+from kreproduce.predictions import Predictions
+from kreproduce.records import (
+    RULES,
+    Code,
+    Record,
+    Rule,
+    Session,
+    decoded,
+    history_digest,
+    read_record,
+    weights_name,
+)
 from kreproduce.training import checkpoint as checkpoints
 from kreproduce.training.checkpoint import Checkpoint
 
@@ -52,6 +65,15 @@ class Epoch:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Digests:
+    """The SHA-256 of what lies beside a record: the weights by rule, history, predictions."""
+
+    weights: dict[Rule, str]
+    history: str
+    predictions: str
+
+
 class RunFolder:
     """One run's folder. Nothing is made on disk before `claim`."""
 
@@ -61,7 +83,7 @@ class RunFolder:
         self._aside = self.path.with_name(f"{self.path.name}.old")
         self._lock = Lock(self.path)
 
-    def record(self) -> dict[str, Any] | None:
+    def record(self) -> Record | None:
         """The record of the finished run, or None.
 
         Raises:
@@ -72,7 +94,7 @@ class RunFolder:
         found = read_record(self.path)
         if isinstance(found, str):
             raise StateError(f"{self.path}: {found}; --force runs it anew")
-        return found.model_dump()
+        return found
 
     def check_writable(self) -> None:
         """Find out before anything slow whether the folder can be made.
@@ -158,10 +180,11 @@ class RunFolder:
                 shutil.rmtree(self.path)
             self.path.mkdir()
 
-    def write_settings(self, session: dict[str, Any]) -> None:
+    def write_settings(self, session: Session, images: Images) -> None:
         """Write down the experiment, and under which conditions it was begun or taken up."""
-        settings = self.experiment.model_dump() | {"identity": self.experiment.identity}
-        self._write_json("settings.json", settings | session)
+        about = {"session": session.model_dump(mode="json"), "data": images.model_dump(mode="json")}
+        identity = {"identity": self.experiment.identity}
+        self._write_json("settings.json", self.experiment.recorded() | identity | about)
 
     def set_state(self, state: State, epoch: int, step: int = 0, why: str | None = None) -> None:
         """Write down how far the run is: `epoch` epochs are done, and `step` steps of the next."""
@@ -218,33 +241,43 @@ class RunFolder:
         writer.writerows(asdict(row) for row in history)
         self._write("history.csv", text.getvalue().encode())
 
-    def weights(self, which: str) -> Path:
-        """Where the weights with the "lowest validation loss", say, are kept."""
-        return self.path / weights_name(which)
+    def write_predictions(self, found: Predictions) -> None:
+        """Write what the headline's weights made of the test images."""
+        self._write(predictions.FILE, predictions.encoded(found))
 
-    def keep_weights(self, which: str, save: Callable[[Path], None]) -> None:
+    def weights(self, rule: Rule) -> Path:
+        """Where the weights are that a rule kept."""
+        return self.path / weights_name(rule)
+
+    def keep_weights(self, rule: Rule, save: Callable[[Path], None]) -> None:
         """Have `save` write the weights beside the earlier ones, then put them in their place."""
         with self._storage():
-            files.replace(self.weights(which), save)
+            files.replace(self.weights(rule), save)
 
-    def digest(self, which: str) -> str:
-        """The SHA-256 of the weights kept."""
+    def digests(self) -> Digests:
+        """The SHA-256 of all that a record has the hash of, as it lies there now."""
         with self._storage():
-            return files.sha256(self.weights(which))
+            return Digests(
+                weights={rule: files.sha256(self.weights(rule)) for rule in RULES},
+                history=history_digest((self.path / "history.csv").read_bytes()),
+                predictions=files.sha256(self.path / predictions.FILE),
+            )
 
-    def finish(self, record: dict[str, Any]) -> None:
-        """Write the record: from here on the run is complete."""
-        record = {"record_version": RECORD_VERSION} | record
-        history = self.path / "history.csv"
-        if history.exists():
-            with self._storage():
-                record["history"] = files.sha256(history)
-        self._write_json("record.json", record | {"checksum": checksum(record)})
+    def finish(self, record: Record) -> None:
+        """Write the record: from here on the run is complete.
+
+        Raises:
+            StorageError: the disk does not take it.
+        """
+        content = record.encoded()
+        if decoded(content) != record:  # or else the run would be lost to every reader
+            raise AssertionError(f"the record of {record.run} cannot be read back")
+        self._write("record.json", content)
         self._clear_up()
 
     def tidy(self) -> None:
-        """Clear up behind a process that was killed between `finish` and its end."""
-        if self.status().get("state") != "running":
+        """Clear up after a process that was killed between writing the record and its end."""
+        if not self._is_untidy():
             return
         with contextlib.suppress(OSError, StateError, StorageError):  # what is left harms nobody
             if self._lock.take(now()):
@@ -273,6 +306,12 @@ class RunFolder:
         with contextlib.suppress(StorageError):
             self.set_state("finished", epoch=self.experiment.epochs)
 
+    def _is_untidy(self) -> bool:
+        """Whether more is there than a finished run needs; a copy may lack its status."""
+        left = (self._aside, self.path / "checkpoints")
+        state = self.status().get("state", "finished")
+        return state != "finished" or any(os.path.lexists(path) for path in left)
+
     def _check_unused(self) -> None:
         """Refuse a folder that has more than a run leaves that was stopped at once."""
         begun = checkpoints.damaged(self.path / "checkpoints") or self._progress() > (0, 0)
@@ -291,9 +330,7 @@ class RunFolder:
         if written is None:
             warn(f"{path} is damaged and is written anew")
             return
-        ours = self.experiment.model_dump()
-        ours.pop("hflip")  # a way to show the result
-        for name, value in ours.items():
+        for name, value in self.experiment.recorded().items():
             if written.get(name, value) != value:
                 raise StateError(
                     f"its settings.json has {name} {written[name]!r}, and this run {value!r}; "
@@ -355,7 +392,7 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
 
 
-def code_version() -> dict[str, Any]:
+def code_version() -> Code:
     """The git commit of this package's source, and whether files of it differ from that.
 
     Both None where the package is not run from a checkout.
@@ -364,8 +401,9 @@ def code_version() -> dict[str, Any]:
     commit = _git(package, "rev-parse", "HEAD")
     tracked = commit is not None and _git(package, "ls-files", "--", "runs.py")
     if not tracked:
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": bool(_git(package, "status", "--porcelain", "--", "."))}
+        return Code(commit=None, dirty=None)
+    dirty = bool(_git(package, "status", "--porcelain", "--", "."))
+    return Code(commit=commit, dirty=dirty)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

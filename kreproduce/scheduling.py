@@ -1,7 +1,14 @@
-"""How the kernel is to share out the cores to this process."""
+"""How the kernel shares out the cores to this process."""
 
 import contextlib
 import os
+
+
+def cores() -> int:
+    """How many this process may use: fewer than the machine has under taskset or a scheduler."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def as_batch() -> None:

@@ -28,7 +28,7 @@ _LARGEST = 2**20  # bytes of a status.json
 _NAMED = 3  # of the files that are no part of a run
 _LOCK = re.compile(r"(?!\.\.lock)(.+)\.lock(\.json)?", re.DOTALL)
 _PART = re.compile(
-    r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|[a-z-]+\.weights\.h5)"
+    r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|predictions\.csv\.gz|[a-z_]+\.weights\.h5)"
 )
 _CHECKPOINT = re.compile(r"epoch-(\d+)-step-(\d+)-")
 

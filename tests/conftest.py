@@ -15,7 +15,7 @@ _SCRIPT = """
 import os, sys
 from kreproduce.cli import main
 if os.environ.get("AS_NOBODY"):  # root is refused nothing; what is needed is imported before
-    import kreproduce.data.dataset
+    import kreproduce.data.dataset, kreproduce.status
     if os.getuid() == 0:
         os.setuid(65534)
 try:

@@ -1,6 +1,6 @@
 import pytest
 
-from kreproduce import paper
+from kreproduce import experiment, paper
 from kreproduce.errors import SettingsError
 from kreproduce.experiment import Experiment, of_row, parse_overrides, read, resolve
 from kreproduce.recipes import RECIPES
@@ -94,11 +94,23 @@ def test_a_part_of_the_augmentation_can_be_set():
         assert cifar10(**settings).augmentation == whole.model_copy(update={"zoom": 0.1})
 
 
-IDENTITIES = {  # as first published: a change here orphans every run that was recorded
-    "7d35cba4": {"dataset": "cifar10", "ch": 32},
-    "d8e19f89": {"dataset": "malaria", "variant": "baseline"},
-    "92bd72ce": {"dataset": "digits"},
+# Of protocol 2. A change here orphans every run that was recorded.
+IDENTITIES = {
+    "3e90c609": {"dataset": "cifar10", "ch": 32},
+    "0b87332c": {"dataset": "malaria", "variant": "baseline"},
+    "8ff83a80": {"dataset": "digits"},
 }
+
+
+# Of protocol 1, which trained with another optimizer, and of which no run was ever recorded.
+OF_OLD = {"7d35cba4", "d8e19f89", "92bd72ce"}
+
+
+def test_another_protocol_gives_other_identities(monkeypatch):
+    assert OF_OLD.isdisjoint(IDENTITIES)
+    before = {resolve(settings).identity for settings in IDENTITIES.values()}
+    monkeypatch.setattr(experiment, "PROTOCOL", experiment.PROTOCOL + 1)
+    assert before.isdisjoint(resolve(settings).identity for settings in IDENTITIES.values())
 
 
 @pytest.mark.parametrize(("identity", "settings"), IDENTITIES.items())

@@ -1,12 +1,13 @@
+import gzip
+import hashlib
 import json
 import os
 
 import numpy as np
 import pytest
-from tables.recorded import experiment_of, record_of, write
+from tables.recorded import HISTORY, experiment_of, made_up, record_of, write
 
-from kreproduce import paper, records
-from kreproduce.evaluation import SHOWN, evaluate
+from kreproduce import paper, predictions, records
 from kreproduce.experiment import resolve
 from kreproduce.records import Skipped
 
@@ -24,27 +25,16 @@ def test_a_complete_run_counts(tmp_path, record):
     assert records.read(tmp_path).skipped == ()
     assert found.settings == experiment_of(ROW)
     assert (found.accuracy(), found.accuracy(hflip=True)) == (0.9445, 0.9495)
-    assert (found.data.test, found.conditions.devices) == (10_000, ["NVIDIA H200"])
-    assert found.seconds["training"] == 1.5
-    assert found.best_epoch["lowest validation loss"] == 3  # what is not asked for stays
-
-
-def test_what_an_evaluation_reports_is_read(tmp_path, record):
-    logits = np.random.default_rng(0).normal(size=(3, 20, 10))
-    shown = dict(zip(SHOWN, logits, strict=True))
-    report = evaluate(shown, np.arange(20) % 10, tuple("abcdefghij"))
-    record["test"] = dict.fromkeys(record["test"], report)
-    write(tmp_path, record)
-    (found,) = records.read(tmp_path).records
-    assert found.accuracy() == report["plain"]["accuracy"]
-    assert found.accuracy(hflip=True) == report["hflip"]["accuracy"]
+    assert (found.data.test, found.conditions.devices) == (10_000, ("NVIDIA H200",))
+    assert found.seconds.training == 1.5
+    assert found.best_epoch["best_val_loss"] == 1
 
 
 def test_a_record_is_frozen(tmp_path, record):
     write(tmp_path, record)
     (found,) = records.read(tmp_path).records
     with pytest.raises(ValueError, match="frozen"):
-        found.partial = True
+        found.run = "another"
 
 
 def test_records_come_in_the_order_of_their_folders(tmp_path):
@@ -78,7 +68,7 @@ def changed(record, path, value):
     return record
 
 
-HEADLINE = "test/lowest validation loss"
+HEADLINE = "test/best_val_loss"
 
 
 @pytest.mark.parametrize(
@@ -87,31 +77,50 @@ HEADLINE = "test/lowest validation loss"
         ("record_version", 2, "is of version 2, and this version of kreproduce reads 1"),
         ("record_version", 0, "is of version 0, and this version of kreproduce reads 1"),
         ("record_version", 10**400, "is of version 10000000000000000000, and this"),
-        ("record_version", "1", "record_version: Input should be 1"),
-        ("record_version", 1.5, "record_version: Input should be 1"),
-        ("record_version", None, "record_version: Field required"),
+        ("record_version", "1", "is damaged, or not the record of a complete run"),
+        ("record_version", True, "is damaged, or not the record of a complete run"),
+        ("record_version", 1.0, "is damaged, or not the record of a complete run"),
+        ("record_version", None, "is damaged, or not the record of a complete run"),
         ("identity", "00000000", "its identity is not that of its settings"),
         ("run", "another", "its name is not that of its settings"),
+        ("newer", 1, "newer: Extra inputs are not permitted"),
         ("settings/epochs", 181, "its identity is not that of its settings"),
         ("settings/epochs", "180", "settings.epochs: Input should be a valid integer"),
         ("settings/newer", 1, "settings.newer: Extra inputs are not permitted"),
+        ("settings/hflip", True, "hflip is a way to show a result"),
         ("settings", None, "settings: Field required"),
-        ("partial", True, "otherwise than its settings whether the run is partial"),
-        ("partial", "no", "partial: Input should be a valid boolean"),
         ("data/name", "malaria", "its images have another name"),
         ("data/original", None, "data.original: Field required"),
+        ("data/original", False, "its images have the name of the paper's, and are others"),
+        ("data/foreign_because", "made up", "it calls its images original, and they cannot be"),
+        ("data/validation", 4_999, "it calls its images original, and they cannot be"),
         ("data/test", 0, "data.test: Input should be greater"),
-        (HEADLINE, None, "it has no test of the lowest validation loss"),
-        (f"{HEADLINE}/plain/accuracy", 1.2, "plain.accuracy: Input should be less"),
-        (f"{HEADLINE}/plain/accuracy", float("nan"), "plain.accuracy: Input should be"),
-        (f"{HEADLINE}/hflip", None, "hflip: Field required"),
+        ("data/class_names", ["cat"], "another number of classes than its settings say"),
+        ("data/fingerprint", "abc", "data.fingerprint: String should match pattern"),
+        (HEADLINE, None, "it does not have the weights of best_val_loss and best_val_accuracy"),
+        (f"{HEADLINE}/accuracy/plain", 1.2, "accuracy.plain: Input should be less"),
+        (f"{HEADLINE}/accuracy/plain", float("nan"), "accuracy.plain: Input should be"),
+        (f"{HEADLINE}/accuracy/hflip", None, "hflip: Field required"),
+        (f"{HEADLINE}/accuracy/plain", 0.5, "gives another accuracy than its record"),
+        ("best_epoch/best_val_loss", 181, "its best epoch is not among its epochs"),
+        ("weights", None, "weights: Field required"),
+        ("weights/best_val_loss", None, "it does not have the weights of best_val_loss and"),
+        ("weights/best_val_loss", "0" * 63, "String should match pattern"),
+        ("weights/..", "0" * 64, "[key]: Input should be 'best_val_loss' or"),
+        ("history", None, "history: Field required"),
+        ("predictions", None, "predictions: Field required"),
+        ("sessions", [], "sessions: Tuple should have at least 1 item"),
+        ("conditions/cores", 3, "its conditions are not those of its last session"),
         ("conditions/devices", "GPU", "conditions.devices: Input should be a valid array"),
-        ("conditions/backend", "x" * 400, "conditions.backend: String should have at most"),
+        ("conditions/backend", "x" * 4000, "conditions.backend: String should have at most"),
     ],
 )
 def test_what_does_not_agree_does_not_count(tmp_path, record, path, value, why):
     name = record["run"]
-    write(tmp_path, changed(record, path, value), folder=name)
+    shared = predictions.encoded(made_up(10_000, 10, 0.9445, 0.9495))
+    record["predictions"] = hashlib.sha256(shared).hexdigest()
+    record["conditions"] = {**record["conditions"]}  # no longer the session's
+    write(tmp_path, changed(record, path, value), folder=name, predictions=shared)
     found = records.read(tmp_path)
     assert found.records == ()
     (skipped,) = found.skipped
@@ -129,7 +138,7 @@ def test_what_does_not_agree_does_not_count(tmp_path, record, path, value, why):
         b"\xff\xfe",
         b"[" * 100_000,
         b'{"settings": ' + b"9" * 10_000 + b"}",
-        b'{"record_version": 1}',
+        b'{"record": 1}',
     ],
     ids=range(8),
 )
@@ -139,7 +148,7 @@ def test_junk_does_not_count(tmp_path, text):
     (path / "record.json").write_bytes(text)
     found = records.read(tmp_path)
     assert found.records == ()
-    assert found.skipped[0].why.startswith("record.json is not the record of a complete run: ")
+    assert found.skipped[0].why == "record.json is damaged, or not the record of a complete run"
 
 
 def test_half_a_record_does_not_count(tmp_path, record):
@@ -195,7 +204,7 @@ def test_hostile_folders(tmp_path, record):
     assert whys["folder"] == "record.json is not a file, but a folder"
     assert whys["pipe"] == "record.json is not a file, but a pipe"
     assert whys["loop"] == "record.json is not a file, but a link"
-    assert whys["huge"] == "record.json is larger than 16,777,216 bytes"
+    assert whys["huge"] == "record.json is larger than 67,108,864 bytes"
 
 
 def test_links_do_not_count(tmp_path, record):
@@ -211,8 +220,8 @@ def test_links_do_not_count(tmp_path, record):
 
 
 def test_a_record_that_was_changed_does_not_count(tmp_path, record):
-    record["checksum"] = records.checksum(record)
     path = write(tmp_path, record) / "record.json"
+    record = json.loads(path.read_text())
     assert len(records.read(tmp_path).records) == 1
     path.write_text(json.dumps(record, indent=4, sort_keys=True))  # says the same
     assert len(records.read(tmp_path).records) == 1
@@ -227,16 +236,101 @@ def test_a_strange_checksum_does_not_count(tmp_path, record, checksum):
     assert records.read(tmp_path).records == ()
 
 
+def test_a_record_without_a_checksum_does_not_count(tmp_path, record):
+    path = write(tmp_path, record) / "record.json"
+    values = json.loads(path.read_text())
+    del values["checksum"]
+    path.write_text(json.dumps(values))
+    (skipped,) = records.read(tmp_path).skipped
+    assert skipped.why.startswith("record.json was changed after it was written, or is damaged")
+
+
+@pytest.mark.parametrize("name", ["history.csv", predictions.FILE])
+@pytest.mark.parametrize("how", ["changed", "missing", "a folder", "a link", "empty", "longer"])
+def test_what_lies_beside_a_record_is_part_of_it(tmp_path, record, name, how):
+    path = write(tmp_path, record) / name
+    content = path.read_bytes()
+    path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    elif how == "a link":
+        path.symlink_to("record.json")
+    elif how != "missing":
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        path.write_bytes({"changed": flipped, "empty": b"", "longer": content + b"\n"}[how])
+    (skipped,) = records.read(tmp_path).skipped
+    assert skipped.why.startswith(f"its {name} ")
+
+
+def test_git_may_change_the_line_ends_of_a_history(tmp_path, record):
+    path = write(tmp_path, record) / "history.csv"
+    path.write_bytes(HISTORY.replace(b"\n", b"\r\n"))
+    assert len(records.read(tmp_path).records) == 1
+
+
 @pytest.mark.parametrize(
-    ("weights", "why"),
+    ("content", "why"),
     [
-        ({"../../secret": "0" * 64}, "String should match pattern"),
-        ({"lowest validation loss": "0" * 63}, "String should match pattern"),
-        ({"a\n": "0" * 64}, "String should match pattern"),
-        ([], "Input should be an object"),
+        (b"", "has other columns"),
+        (b"true,predicted,predicted_hflip\n", "is damaged"),
+        (gzip.compress(b"true,predicted\n"), "has other columns or more lines"),
+        (gzip.compress(b"\xff" * 50), "is damaged"),
+        (gzip.compress(b" " * 10**7), "has other columns or more lines than it should have"),
+        (gzip.compress(b"true,predicted,predicted_hflip\n1,2,x\n"), "is not three numbers"),
+        (gzip.compress(b"true,predicted,predicted_hflip\n1,2\n"), "is not three numbers"),
+        (gzip.compress(b"true,predicted,predicted_hflip\n1,2,3\n"), "is not of 10,000 images"),
+        (gzip.compress(b"true,predicted,predicted_hflip\n"), "is not of 10,000 images"),
+        (
+            gzip.compress(b"true,predicted,predicted_hflip\n" + b"1,10,1\n" * 10_000),
+            "is not of 10,000 images and 10 classes",
+        ),
+        (
+            gzip.compress(b"true,predicted,predicted_hflip\n" + b"1,-1,1\n" * 10_000),
+            "is not of 10,000 images and 10 classes",
+        ),
     ],
+    ids=range(11),
 )
-def test_weights_have_plain_names(tmp_path, record, weights, why):
-    write(tmp_path, record | {"weights": weights})
+def test_forged_predictions_do_not_count(tmp_path, record, content, why):
+    """With the right hash in the record."""
+    write(tmp_path, record, predictions=content)
     (skipped,) = records.read(tmp_path).skipped
     assert why in skipped.why
+
+
+def test_what_is_written_is_read_back(record):
+    """To the last key, whatever the numbers."""
+    values = record | {"checksum": records.checksum(record)}
+    read = records.decoded(json.dumps(values).encode())
+    assert json.loads(read.encoded()) == values
+    assert records.decoded(read.encoded()) == read
+
+
+def test_predictions_survive_a_round_trip():
+    rng = np.random.default_rng(0)
+    written = predictions.Predictions(*rng.integers(0, 400, (3, 1200)))
+    content = predictions.encoded(written)
+    assert content == predictions.encoded(written)  # no time in it
+    read = predictions.decoded(content, 1200, 400)
+    for name in ("true", "plain", "hflip"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+    assert len(predictions.encoded(predictions.Predictions(*rng.integers(0, 10, (3, 10_000))))) < (
+        40_000
+    )
+
+
+def test_the_confusion_matrix_and_the_classes_follow_from_predictions():
+    true, plain = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0])
+    found = predictions.Predictions(true, plain, true)
+    assert found.confusion(3).tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert found.confusion(3, "hflip").tolist() == [[3, 0, 0], [0, 2, 0], [0, 0, 0]]
+    assert (found.accuracy(), found.accuracy("hflip")) == (0.6, 1)
+    by_class = {name: values.tolist() for name, values in found.by_class(3).items()}
+    two_thirds = pytest.approx(2 / 3)
+    assert by_class == {
+        "precision": [two_thirds, 0.5, 0],
+        "recall": [two_thirds, 0.5, 0],
+        "f1": [two_thirds, 0.5, 0],
+        "images": [3, 2, 0],
+    }

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
+from tables.recorded import parsed, record_of
 
 from kreproduce import report
 from kreproduce.experiment import resolve
@@ -58,51 +59,43 @@ def test_off_a_terminal_there_are_only_plain_lines(monkeypatch):
     r = Report(console)
     with r.training(cifar10(), 2, 1, GPU):
         r.step()
-        r.epoch(Epoch(3, 1.5, 0.25, 1.25, 0.5, 0.002, 65.0), ["lowest validation loss"])
+        r.epoch(Epoch(3, 1.5, 0.25, 1.25, 0.5, 0.002, 65.0), ["best_val_loss"])
     assert console.file.getvalue() == (
         "epoch  3/50  loss 1.5000  accuracy 25.00%  validation 1.2500, 50.00%  "
-        "rate 0.002000  1 min 5 s  (lowest validation loss)\n"
+        "rate 0.002000  1 min 5 s  (best_val_loss)\n"
     )
 
 
-def record(**changes):
-    views = {name: {"accuracy": 0.9 + i / 100} for i, name in enumerate(("plain", "hflip"))}
-    return {
-        "run": "a-run",
-        "best_epoch": {"lowest validation loss": 7},
-        "test": {"lowest validation loss": {"loss": 0.25} | views},
-        "data": {"test": 10_000, "name": "cifar10", "original": True},
-        "partial": False,
-        "parameters": 950_650,
-        "computations": 123_209_110,
-    } | changes
+def record(experiment, **options):
+    return parsed(record_of(experiment, **options))
 
 
 def test_the_summary_stands_beside_the_paper():
-    text = "\n".join(summary(record(), cifar10()))
-    assert "lowest validation loss (epoch 7): test accuracy 90.00%" in text
-    assert "123,209,110 computations as the paper counts" in text
+    text = "\n".join(summary(record(cifar10()), cifar10()))
+    assert "best_val_loss (epoch 1): test accuracy 90.00%, loss 0.3000 (hflip 91.00%" in text
+    assert "2 computations as the paper counts" in text
     assert "  the paper prints 93.67% (Table 2, kEffNet-B0 V2 32ch)" in text
-    text = "\n".join(summary(record(), cifar10(hflip=True)))
+    text = "\n".join(summary(record(cifar10()), cifar10(hflip=True)))
     assert "test accuracy 91.00% with H flip" in text
     assert "the paper prints 94.01% (Table 4, kEffNet-B0 V2 32ch + H Flip)" in text
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("settings", "why"),
     [
-        ({"data": {"test": 9, "name": "other", "original": False}}, "these are other images"),
-        ({"partial": True}, "this run took only some of the images"),
+        ({"data_name": "other"}, "these are other images"),
+        ({"limit": 100}, "this run took only some of the images"),
     ],
 )
-def test_what_is_not_comparable_says_so(changes, why):
-    text = "\n".join(summary(record(**changes), cifar10()))
+def test_what_is_not_comparable_says_so(settings, why):
+    experiment = cifar10(**settings)
+    text = "\n".join(summary(record(experiment), experiment))
     assert "not comparable: the paper prints 93.67%" in text
     assert why in text
 
 
 def test_no_number_of_the_paper_where_it_has_none():
-    assert "paper prints" not in "\n".join(summary(record(), cifar10(epochs=3)))
+    assert "paper prints" not in "\n".join(summary(record(cifar10(epochs=3)), cifar10(epochs=3)))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import tree
+from tables import recorded
 
 from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import resolve
+from kreproduce.records import Code
 from kreproduce.runs import Epoch, RunFolder, code_version
 from kreproduce.training.checkpoint import Checkpoint
 
@@ -32,34 +34,18 @@ def status(folder):
     return json.loads((folder.path / "status.json").read_text())
 
 
-VIEWS = {"loss": 1.0, "plain": {"accuracy": 0.5}, "hflip": {"accuracy": 0.5}}
-RECORD = {
-    "run": EXPERIMENT.run_name,
-    "identity": EXPERIMENT.identity,
-    "settings": EXPERIMENT.model_dump(),
-    "partial": False,
-    "data": {"name": "digits", "original": False, "test": 183},
-    "test": {"lowest validation loss": VIEWS},
-    "seconds": {},
-    "conditions": {"devices": [], "backend": "jax", "precision": "float32", "replicas": 1},
-    "finished": "2026-01-01",
-}
-
-
 def refuse(warning):
     raise AssertionError(warning)
 
 
-def begin(folder, **session):
-    folder.claim()
-    folder.begin()
-    folder.write_settings(session)
+def begin(folder):
+    recorded.begin(folder)
     folder.set_state("running", 0)
 
 
-def finish(folder, **more):
+def finish(folder, **options):
     begin(folder)
-    folder.finish(RECORD | more)
+    recorded.finish(folder, **options)
     folder.close()
 
 
@@ -69,20 +55,21 @@ def test_only_a_claim_makes_anything(folder, tmp_path):
     assert tree(tmp_path) == {}
     assert folder.checkpoint(refuse) is None
     assert tree(tmp_path) == {}
-    begin(folder, code={"commit": "abc"})
+    begin(folder)
     assert {path.name for path in folder.path.iterdir()} == {"settings.json", "status.json"}
     settings = json.loads((folder.path / "settings.json").read_text())
     assert settings["identity"] == EXPERIMENT.identity
-    assert settings["code"] == {"commit": "abc"}
+    assert settings["session"]["conditions"]["cores"] == 16
+    assert settings["data"]["class_names"][0] == "class 0"
     assert status(folder)["state"] == "running"
     assert folder.record() is None
 
 
 def test_a_finished_run(folder):
-    finish(folder, note="more may stand there")
+    finish(folder, plain=0.25)
     record = folder.record()
-    assert record["settings"] == EXPERIMENT.model_dump()
-    assert record["note"] == "more may stand there"
+    assert record.settings == EXPERIMENT
+    assert record.accuracy() == 0.25
     assert (status(folder)["state"], status(folder)["epoch"]) == ("finished", EXPERIMENT.epochs)
 
 
@@ -95,14 +82,14 @@ def test_what_an_unfinished_run_left_is_removed_by_another_beginning(folder):
 
 
 def test_a_finished_run_is_put_aside_until_the_new_one_is_finished(folder):
-    finish(folder, number=1)
+    finish(folder, plain=0.1)
     aside = folder.path.with_name(folder.path.name + ".old")
     for _ in range(2):  # also where the first attempt was killed
         begin(folder)
-        assert json.loads((aside / "record.json").read_text())["number"] == 1
+        assert '"plain": 0.1' in (aside / "record.json").read_text()
         folder.close()
-    finish(folder, number=2)
-    assert folder.record()["number"] == 2
+    finish(folder, plain=0.2)
+    assert folder.record().accuracy() == 0.2
     assert not aside.exists()
 
 
@@ -175,7 +162,7 @@ def test_a_record_of_another_experiment_is_refused(folder):
     finish(folder)
     path = folder.path / "record.json"
     path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
-    with pytest.raises(StateError, match="its identity is not that of its settings"):
+    with pytest.raises(StateError, match="its checksum differs"):
         folder.record()
 
 
@@ -207,10 +194,10 @@ def test_a_disk_that_refuses_becomes_one_sentence(folder):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    folder.weights("best").write_bytes(b"good")
+    folder.weights("best_val_loss").write_bytes(b"good")
     with pytest.raises(StorageError, match="cannot be written: No space left on device"):
-        folder.keep_weights("best", save)
-    assert folder.weights("best").read_bytes() == b"good"
+        folder.keep_weights("best_val_loss", save)
+    assert folder.weights("best_val_loss").read_bytes() == b"good"
 
 
 def checkpoint(epoch=1, step=0, size=10):
@@ -255,7 +242,7 @@ def test_checkpoints_that_were_removed_are_missed(folder):
         folder.checkpoint(refuse)
 
 
-@pytest.mark.parametrize("name", ["thesis.txt", "history.csv", "lowest-validation-loss.weights.h5"])
+@pytest.mark.parametrize("name", ["thesis.txt", "history.csv", "best_val_loss.weights.h5"])
 def test_what_no_run_left_before_its_first_checkpoint_is_not_removed(folder, name):
     folder.path.mkdir(parents=True)
     (folder.path / "status.json").write_text("{")  # says nothing of how far it was
@@ -306,18 +293,53 @@ def test_a_disk_without_room_is_refused_before_training(folder):
 def test_a_finished_run_needs_no_checkpoints(folder):
     begin(folder)
     folder.save(checkpoint())
-    folder.finish(RECORD)
+    recorded.finish(folder)
     assert not (folder.path / "checkpoints").exists()
 
 
+@pytest.mark.parametrize("left", ["running", "failed", "checkpoints", "old"])
+def test_a_run_that_was_killed_after_its_record_is_tidied(folder, left):
+    finish(folder)
+    aside = folder.path.with_name(folder.path.name + ".old")
+    if left == "checkpoints":
+        (folder.path / "checkpoints").mkdir()
+    elif left == "old":
+        aside.mkdir()
+    else:
+        folder.set_state(left, 3)
+    folder.tidy()
+    assert status(folder)["state"] == "finished"
+    assert not aside.exists()
+    assert not (folder.path / "checkpoints").exists()
+    assert not folder.is_locked()
+
+
+def test_a_copy_of_a_finished_run_is_left_as_it_is(folder, tmp_path):
+    finish(folder)
+    (folder.path / "status.json").unlink()
+    before = tree(tmp_path)
+    folder.tidy()
+    assert tree(tmp_path) == before
+
+
+def test_nothing_unfinished_is_tidied(folder, tmp_path):
+    begin(folder)
+    folder.save(checkpoint())
+    folder.close()
+    before = tree(tmp_path)
+    folder.tidy()
+    now = tree(tmp_path)
+    assert {name for name in now if not name.endswith(".lock.json")} == {*before}
+    assert status(folder)["state"] == "running"
+
+
 def test_the_code_is_that_of_this_checkout():
-    assert set(code_version()) == {"commit", "dirty"}
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
-        assert code_version() == {"commit": None, "dirty": None}
+        assert code_version() == Code(commit=None, dirty=None)
         return
     head = subprocess.run(
         ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     )
-    assert code_version()["commit"] == head.stdout.strip()
-    assert isinstance(code_version()["dirty"], bool)
+    assert code_version().commit == head.stdout.strip()
+    assert isinstance(code_version().dirty, bool)

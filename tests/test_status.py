@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from tables.recorded import record_of
+from tables import recorded
 
 from kreproduce import status
 from kreproduce.experiment import resolve
@@ -19,9 +19,7 @@ EXPERIMENT = resolve({"dataset": "digits"})  # 12 epochs
 def folder(tmp_path):
     """A run that has been begun."""
     folder = RunFolder(tmp_path, EXPERIMENT)
-    folder.claim()
-    folder.begin()
-    folder.write_settings({})
+    recorded.begin(folder)
     yield folder
     folder.close()
 
@@ -92,7 +90,7 @@ def test_an_unfinished_run(folder, tmp_path, written, state):
 
 
 def test_a_finished_run(folder, tmp_path):
-    folder.finish(record_of(EXPERIMENT))
+    recorded.finish(folder)
     assert only(tmp_path).state == "running"  # to its last moment
     folder.close()
     entry = only(tmp_path)
@@ -101,7 +99,7 @@ def test_a_finished_run(folder, tmp_path):
 
 
 def test_a_finished_run_that_is_run_anew(folder, tmp_path):
-    folder.finish(record_of(EXPERIMENT))
+    recorded.finish(folder)
     folder.begin()
     folder.set_state("running", 0)
     folder.close()
@@ -130,7 +128,7 @@ def test_a_run_whose_checkpoints_are_gone_cannot_go_on(folder, tmp_path):
 
 
 def test_a_run_whose_record_is_gone(folder, tmp_path):
-    folder.finish(record_of(EXPERIMENT))
+    recorded.finish(folder)
     folder.close()
     (folder.path / "record.json").unlink()
     entry = only(tmp_path)
@@ -138,10 +136,10 @@ def test_a_run_whose_record_is_gone(folder, tmp_path):
 
 
 def test_a_damaged_record(folder, tmp_path):
-    folder.finish(record_of(EXPERIMENT))
+    recorded.finish(folder)
     folder.close()
     path = folder.path / "record.json"
-    path.write_text(path.read_text().replace('"accuracy": 0.9', '"accuracy": 0.8'))
+    path.write_text(path.read_text().replace('"plain": 0.9', '"plain": 0.8'))
     entry = only(tmp_path)
     assert entry.state == "damaged"
     assert entry.why.endswith("its checksum differs")
@@ -150,7 +148,7 @@ def test_a_damaged_record(folder, tmp_path):
 def test_what_else_lies_in_a_run(folder, tmp_path):
     save(folder, 3, 20)
     folder.close()
-    for name in ("new-record.json", "lowest-validation-loss.weights.h5"):  # no stranger
+    for name in ("new-record.json", "best_val_loss.weights.h5"):  # no stranger
         (folder.path / name).touch()
     for name in ("a", "b\n", "c", "d", "e"):
         (folder.path / name).touch()

@@ -7,7 +7,7 @@ import sys
 from itertools import pairwise
 
 import pytest
-from tables.recorded import record_of
+from tables.recorded import record_of, write
 
 from kreproduce import paper
 from kreproduce.errors import SettingsError
@@ -51,8 +51,8 @@ def write_record(
 ):
     write_status(folder, "finished", host=host)
     record = record_of(folder.experiment, devices=[device], gpu=gpu, replicas=replicas)
-    record |= {"seconds": {"median_epoch": seconds}, "finished": finished}
-    (folder.path / "record.json").write_text(json.dumps(record | other))
+    record["seconds"]["median_epoch"] = seconds
+    write(folder.path.parent.parent, record | {"finished": finished} | other)
 
 
 # Targets

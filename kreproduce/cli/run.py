@@ -13,8 +13,10 @@ from kreproduce.interruption import Interruptions
 from kreproduce.training import cluster
 
 if TYPE_CHECKING:
+    from kreproduce.data.dataset import Fingerprints
     from kreproduce.data.sources import Location
     from kreproduce.experiment import Experiment
+    from kreproduce.records import Record
     from kreproduce.runs import RunFolder
 
 Setting = dict[str, Any]
@@ -106,6 +108,7 @@ def run(
     record = None if force else folder.record()
     if record is not None:
         check_same_images(record, experiment, location)
+        folder.tidy()
         _print_summary(record, experiment)
         print("it was finished before; --force runs it anew")
         return
@@ -160,17 +163,24 @@ def _implied(location: "Location", dataset: str) -> Setting:
 
 
 def check_same_images(
-    record: dict[str, Any], experiment: "Experiment", location: "Location"
+    record: "Record",
+    experiment: "Experiment",
+    location: "Location",
+    fingerprints: "Fingerprints | None" = None,
 ) -> None:
-    """Another folder under the same name is another experiment, not a finished one."""
-    from kreproduce.data import sources
+    """Other images under the same name are another experiment, not a finished one.
 
-    if not location.of_folder:
+    Raises:
+        StateError: the images at `location` are not those of the record.
+    """
+    from kreproduce.data.dataset import Fingerprints
+
+    if location.path is None:  # built in, or not here
         return
-    listing = sources.open_source(location, experiment.dataset).listing
-    if listing != record["data"].get("listing"):  # a record made by hand may have none
+    known = fingerprints or Fingerprints()
+    if known.of(experiment, location) != record.data.fingerprint:
         raise StateError(
-            f"{record['run']} was run on other images than those in {location.path}; "
+            f"{record.run} was run on other images than those in {location.path}; "
             "give these a name of their own with --data-name"
         )
 
@@ -191,6 +201,7 @@ def _train(
     try:
         record = None if choice.force else folder.record()  # another process may have finished it
         if record is not None:
+            folder.tidy()
             _print_summary(record, experiment)
             print("another process has just finished it")
             return
@@ -203,7 +214,7 @@ def _train(
             from kreproduce.training import devices, trainer
 
         found = devices.find(choice.devices, choice.deterministic)
-        found = replace(found, synchronized=choice.sync_bn)
+        found = replace(found, sync_batch_norm=choice.sync_bn)
         record = trainer.run(experiment, images, folder, report, found, checkpoint)
     finally:
         folder.close()
@@ -211,7 +222,7 @@ def _train(
     print(f"  recorded in {folder.path}")
 
 
-def _print_summary(record: dict[str, Any], experiment: "Experiment") -> None:
+def _print_summary(record: "Record", experiment: "Experiment") -> None:
     from kreproduce.report import summary
 
     print("\n".join(summary(record, experiment)))

@@ -80,7 +80,7 @@ def sweep(
         asked.find(targets, only or []), seeds, data_dir, data_name, overrides or []
     )
     planned = every(plan(wanted, results), *part)
-    _check_images(planned, locations)
+    _check_images(planned, locations, tidy=not dry_run)
     print("\n".join(plan_lines(planned, of_this_machine(results))))
     if numbers:
         print("\n".join(["", *simulation_lines(planned, of_gpus(results), numbers)]))
@@ -143,12 +143,24 @@ def _experiments(
     return wanted, locations
 
 
-def _check_images(jobs: "list[Job]", locations: "dict[str, Location]") -> None:
-    """A finished run on other images under the same name is not what is wanted."""
+def _check_images(jobs: "list[Job]", locations: "dict[str, Location]", *, tidy: bool) -> None:
+    """A finished run on other images under the same name is not what is wanted.
+
+    Args:
+        jobs: the plan.
+        locations: where the images of each dataset lie.
+        tidy: whether finished runs are cleared of what a killed process left.
+    """
+    from kreproduce.data.dataset import Fingerprints
+
+    fingerprints = Fingerprints()
     for job in jobs:
         record = job.folder.record() if job.state == "done" else None
         if record is not None:
-            check_same_images(record, job.experiment, locations[job.experiment.dataset])
+            location = locations[job.experiment.dataset]
+            check_same_images(record, job.experiment, location, fingerprints)
+            if tidy:
+                job.folder.tidy()
 
 
 def _unprepared(locations: "dict[str, Location]") -> set[str]:

@@ -130,7 +130,7 @@ def read(path: Path) -> Source:
 def _about(source: Source) -> bytes:
     about = About(
         name=source.name,
-        kind=source.kind,  # type: ignore[arg-type]
+        kind=source.kind,
         class_names=list(source.class_names),
         names=source.names,
         listing=source.listing,

@@ -6,6 +6,7 @@ An image is 3,073 bytes: its label, then the red, the green and the blue pixels,
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -55,7 +56,9 @@ def read_folder(folder: Path) -> Source:
     return from_batches(contents, folder, "folder")
 
 
-def from_batches(contents: Mapping[str, bytes], where: Path, kind: str) -> Source:
+def from_batches(
+    contents: Mapping[str, bytes], where: Path, kind: Literal["archive", "folder"]
+) -> Source:
     """The images in the contents of the six files.
 
     They have the ids that TFDS gives them: train_00000, train_00001 and so on.

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from kreproduce import paper
 from kreproduce.data import resize, sources, splits
 from kreproduce.data.images import Image, fingerprint
+from kreproduce.data.record import Images
 from kreproduce.errors import DataError
 from kreproduce.experiment import Experiment
+
+_LONGEST_NAMES = 4_000_000  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,7 @@ class Dataset:
     train: Subset
     validation: Subset
     test: Subset
-    record: dict[str, Any]
+    record: Images
 
 
 def load(experiment: Experiment, location: sources.Location) -> Dataset:
@@ -57,21 +60,40 @@ def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
     train, validation, test = (
         Subset(*part) for part in zip(np.split(images, ends), np.split(labels, ends), strict=True)
     )
-    record = {
-        "name": experiment.data_name,
-        "source": source.kind,
-        "cached": source.cached,
-        "original": foreign is None,
-        "foreign_because": foreign,
-        "split": split.rule,
-        "train": len(train.labels),
-        "validation": len(validation.labels),
-        "test": len(test.labels),
-        "image_shape": list(images.shape[1:]),
-        "listing": source.listing,
-        "fingerprint": fingerprint(images, labels),
-    }
+    record = Images(
+        name=experiment.data_name,
+        source=source.kind,
+        cached=source.cached,
+        original=foreign is None,
+        foreign_because=foreign,
+        split=split.rule,
+        train=len(train.labels),
+        validation=len(validation.labels),
+        test=len(test.labels),
+        image_shape=images.shape[1:],
+        class_names=tuple(map(_unicode, source.class_names)),
+        fingerprint=fingerprint(images, labels),
+    )
     return Dataset(source.class_names, train, validation, test, record)
+
+
+class Fingerprints:
+    """Fingerprints of the images of experiments; alike ones read their images once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], str] = {}
+
+    def of(self, experiment: Experiment, location: sources.Location) -> str:
+        """The fingerprint of an experiment's images, as a record of its run has it.
+
+        Raises:
+            DataError, SettingsError: Same as for `load`.
+        """
+        names = ("dataset", "data_name", "classes", "input_size", "resize", "limit")
+        key = (location, *(getattr(experiment, name) for name in names))
+        if key not in self._known:
+            self._known[key] = load(experiment, location).record.fingerprint
+        return self._known[key]
 
 
 def divide(source: sources.Source) -> splits.Split:
@@ -95,12 +117,22 @@ def read(source: sources.Source, indices: splits.Indices, size: int, rule: resiz
     return resize.to_uniform(images, len(indices), size, rule)
 
 
+def _unicode(name: str) -> str:
+    """A folder's name as text, with what is no text in it spelled out in hexadecimal."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _check(experiment: Experiment, source: sources.Source, foreign: str | None) -> None:
     found = len(source.class_names)
     if found != experiment.classes:
         raise DataError(
             f"the images have {found} classes and the network {experiment.classes}; "
             f"say --set classes={found}, or give the right images"
+        )
+    if sum(map(len, source.class_names)) > _LONGEST_NAMES:
+        raise DataError(
+            f"the names of the {found:,} classes have more than {_LONGEST_NAMES:,} characters "
+            "together, too many for a record; give them shorter names"
         )
     if foreign is not None and experiment.data_name in paper.IMAGES:
         raise DataError(

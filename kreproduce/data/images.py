@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,7 +42,7 @@ class Source:
     """
 
     name: str
-    kind: str
+    kind: Literal["builtin", "tfds", "archive", "folder"]
     class_names: tuple[str, ...]
     labels: NDArray[np.int32]
     names: list[str]

@@ -94,14 +94,13 @@ def _authors(experiment: Experiment) -> Estimate | None:
 
 
 def _records(results: Path, counts: Callable[[Path, Record], bool]) -> Iterable[Record]:
-    found = records.read(results).records
-    return [r for r in found if "median_epoch" in r.seconds and counts(results, r)]
+    return [record for record in records.read(results).records if counts(results, record)]
 
 
 def _measured(record: Record, whose: str) -> Estimate:
     """One epoch of a recorded run."""
-    device = next(iter(record.conditions.devices), "a device not stated")
-    return Estimate(record.seconds["median_epoch"], f"{whose}, {device}")
+    device = record.conditions.devices[0]
+    return Estimate(record.seconds.median_epoch, f"{whose}, {device}")
 
 
 def _is_of_this_machine(results: Path, record: Record) -> bool:
@@ -110,8 +109,7 @@ def _is_of_this_machine(results: Path, record: Record) -> bool:
 
 
 def _had_one_gpu(results: Path, record: Record) -> bool:  # noqa: ARG001
-    # `gpu` is more than a record must have.
-    return getattr(record.conditions, "gpu", False) is True and record.conditions.replicas == 1
+    return record.conditions.gpu and record.conditions.replicas == 1
 
 
 def _key(experiment: Experiment) -> tuple[Any, ...]:

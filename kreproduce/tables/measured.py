@@ -112,7 +112,8 @@ def _condition(record: Record) -> str:
     where = record.conditions
     names = sorted(set(where.devices))
     devices = [f"{where.devices.count(name)} × {name}" for name in names]
-    device = " and ".join(device.removeprefix("1 × ") for device in devices) or "device not stated"
+    device = " and ".join(device.removeprefix("1 × ") for device in devices)
+    cores = [] if where.gpu else [f"{where.cores} core{'s' if where.cores > 1 else ''}"]
     replicas = [f"{where.replicas} replicas"] if where.replicas > 1 else []
-    text = ", ".join([device, where.backend, where.precision, *replicas])
+    text = ", ".join([device, *cores, where.backend, where.precision, *replicas])
     return "".join(character for character in text if character.isprintable())

@@ -55,7 +55,7 @@ def assemble(
     keras.utils.set_random_seed(experiment.seed)
     with _dtype_policy(precision), devices.scope():
         network = build(experiment.architecture, lowering=lowering)
-        if devices.synchronized and devices.replicas > 1:
+        if devices.sync_batch_norm and devices.replicas > 1:
             _synchronize(network)
         model = _with_warp(network, experiment, image_shape)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -64,7 +64,7 @@ def assemble(
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[accuracy],
             jit_compile="auto" if devices.may_compile else False,
-            steps_per_execution=devices.steps_at_once,
+            steps_per_execution=devices.steps_per_execution,
         )
         # Variables made in the first step would make TensorFlow trace it twice.
         model.optimizer.build(model.trainable_variables)

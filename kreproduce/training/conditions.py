@@ -1,5 +1,7 @@
 """What should not change a result but can a little: under which conditions a run computes."""
 
+import hashlib
+import os
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -7,29 +9,69 @@ from typing import Any
 
 import keras
 
-from kreproduce import __version__
-from kreproduce.experiment import Experiment
+from kreproduce import __version__, scheduling
+from kreproduce.errors import printable
+from kreproduce.records import Conditions, Optimizer, Session
+from kreproduce.training import optimizer
 from kreproduce.training.assembly import Assembly
-from kreproduce.training.devices import Devices
+from kreproduce.training.devices import Devices, threads
+
+# By these a backend is told to compute otherwise: other kernels, other numbers of threads.
+_TELLING: tuple[str, ...] = (
+    "TF_",
+    "XLA_",
+    "JAX_",
+    "ONEDNN_",
+    "DNNL_",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "KMP_",
+)
+_TELLING += ("PYTORCH_", "TORCH_", "CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "NCCL_", "ATEN_")
+_TELLING += ("KERAS_", "NPROC")
+# Of these, what says nothing of numbers, or stands in the conditions already.
+_MUTE: tuple[str, ...] = ("TF_CPP_", "TF_CONFIG", "TF_FORCE_GPU_ALLOW_GROWTH", "XLA_PYTHON_CLIENT_")
+_MUTE += ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "KERAS_BACKEND", "KERAS_HOME")
+_LONGEST = 300  # characters
 
 
-def of(experiment: Experiment, assembly: Assembly, devices: Devices) -> dict[str, Any]:
+def of(assembly: Assembly, devices: Devices) -> Conditions:
     """The conditions under which a run computes, for its record."""
+    return Conditions(
+        devices=devices.names,
+        gpu=devices.gpu,
+        replicas=devices.replicas,
+        sync_batch_norm=devices.sync_batch_norm and devices.replicas > 1,
+        cores=scheduling.cores(),
+        threads=threads(),
+        deterministic=devices.deterministic,
+        backend=keras.backend.backend(),
+        precision=assembly.precision,
+        floatx=keras.config.floatx(),
+        tensor_float_32=devices.tensor_float_32,
+        jit_compile=assembly.xla,
+        steps_per_execution=devices.steps_per_execution,
+        optimizer=Optimizer(name=optimizer.NAME, formula=optimizer.FORMULA),
+        environment=environment(),
+        versions=versions(),
+        platform=platform.platform(),
+    )
+
+
+def environment() -> dict[str, str]:
+    """The variables that are set by which a backend is told to compute otherwise."""
     return {
-        "devices": list(devices.names),
-        "gpu": devices.gpu,
-        "replicas": devices.replicas,
-        "synchronized": devices.synchronized and devices.replicas > 1,
-        "deterministic": devices.deterministic,
-        "backend": keras.backend.backend(),
-        "precision": assembly.precision,
-        "tensor_float_32": devices.tensor_float_32,
-        "jit_compile": assembly.xla,
-        "steps_at_once": devices.steps_at_once,
-        "hflip": experiment.hflip,
-        "versions": versions(),
-        "platform": platform.platform(),
+        printable(name): printable(value if len(value) <= _LONGEST else _shortened(value))
+        for name, value in sorted(os.environ.items())
+        if name.startswith(_TELLING) and not name.startswith(_MUTE)
     }
+
+
+def _shortened(value: str) -> str:
+    """The beginning of a long value, and the hash that tells it from others with the same."""
+    digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{value[: _LONGEST - 80]}... (SHA-256 {digest})"
 
 
 def versions() -> dict[str, str | None]:
@@ -39,22 +81,24 @@ def versions() -> dict[str, str | None]:
     return own | {package: _version(package) for package in packages}
 
 
-def sentence(conditions: dict[str, Any]) -> str:
+def sentence(conditions: Conditions) -> str:
     """The conditions that decide how fast a run is, in one line."""
-    device = conditions["devices"][0]
+    device, cores = conditions.devices[0], conditions.cores
+    steps = conditions.steps_per_execution
     return ", ".join(
         [
-            device if conditions["replicas"] == 1 else f"{conditions['replicas']} of {device}",
-            conditions["backend"],
-            conditions["precision"],
-            "with XLA" if conditions["jit_compile"] else "without XLA",
-            "deterministic" if conditions["deterministic"] else "not deterministic",
-            *([f"{steps} steps at once"] if (steps := conditions["steps_at_once"]) > 1 else []),
+            device if conditions.replicas == 1 else f"{conditions.replicas} of {device}",
+            *([] if conditions.gpu else [f"{cores} core{'s' if cores > 1 else ''}"]),
+            conditions.backend,
+            conditions.precision,
+            "with XLA" if conditions.jit_compile else "without XLA",
+            "deterministic" if conditions.deterministic else "not deterministic",
+            *([f"{steps} steps per execution"] if steps > 1 else []),
         ]
     )
 
 
-def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def changes(before: Session, now: Session) -> list[str]:
     """What of a session's code and conditions is other than an earlier one's, field by field."""
     then, since = (dict(_flat(session)) for session in (before, now))
     return [
@@ -64,13 +108,19 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def _flat(session: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    code, conditions = session["code"], dict(session["conditions"])
-    conditions.pop("hflip")  # a way to show the result
-    conditions.pop("steps_at_once", None)  # follows from the device; older runs do not say it
-    yield "the commit", code["commit"]
-    yield from ((f"the version of {name}", v) for name, v in conditions.pop("versions").items())
-    yield from conditions.items()
+def _flat(session: Session) -> Iterator[tuple[str, Any]]:
+    """Each condition by a name fit for a sentence; those that are groups, member by member."""
+    yield "the commit", session.code.commit
+    yield "changes since the commit", session.code.dirty
+    for name, value in session.conditions.model_dump().items():
+        if not isinstance(value, dict):
+            yield name, value
+        elif name == "versions":
+            yield from ((f"the version of {package}", found) for package, found in value.items())
+        elif name == "environment":
+            yield from value.items()
+        else:
+            yield from ((f"{name} ({part})", found) for part, found in value.items())
 
 
 def _version(package: str) -> str | None:

@@ -16,7 +16,7 @@ import keras
 from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError
 from kreproduce.experiment import Experiment
 
-_STEPS_AT_ONCE = 8
+_STEPS_PER_EXECUTION = 8
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Devices:
         mirrored: TensorFlow's names of the devices to share each batch among, if several.
         tensor_float_32: whether products of float32 may be computed with 10 bits of mantissa.
         deterministic: whether the same run gives the same weights to the last bit.
-        synchronized: whether batch normalisation is over the whole batch, not each replica's
+        sync_batch_norm: whether batch normalisation is over the whole batch, not each replica's
             share.
     """
 
@@ -38,7 +38,7 @@ class Devices:
     mirrored: tuple[str, ...] = ()
     tensor_float_32: bool | None = None
     deterministic: bool = False
-    synchronized: bool = False
+    sync_batch_norm: bool = False
 
     @property
     def replicas(self) -> int:
@@ -51,13 +51,13 @@ class Devices:
         return self.gpu or keras.backend.backend() == "jax"
 
     @property
-    def steps_at_once(self) -> int:
+    def steps_per_execution(self) -> int:
         """Training steps between two returns to Python.
 
         A GPU's steps are short beside what Keras does in Python between them; on a CPU a signal
         should not wait for several.
         """
-        return _STEPS_AT_ONCE if self.gpu and keras.backend.backend() == "tensorflow" else 1
+        return _STEPS_PER_EXECUTION if self.gpu and keras.backend.backend() == "tensorflow" else 1
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Where a model must be built so that its replicas keep equal weights."""
@@ -96,6 +96,26 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
             "leave it out, or choose the GPU with CUDA_VISIBLE_DEVICES"
         )
     return Devices(bool(gpus), gpus[:1] or _cpu_names(1), deterministic=bool(deterministic))
+
+
+def threads() -> dict[str, int]:
+    """How many threads the backend computes with, by pool, as far as it says.
+
+    TensorFlow says 0 where it takes a thread a core that the process may use.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return {
+            "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+            "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+        }
+    if backend == "torch":
+        import torch
+
+        return {"intra_op": torch.get_num_threads(), "inter_op": torch.get_num_interop_threads()}
+    return {}
 
 
 def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:
@@ -270,4 +290,4 @@ def _cpu_names(number: int) -> tuple[str, ...]:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     name = next(names, platform.processor() or platform.machine())
-    return (f"{name}, {os.cpu_count()} cores",) * number
+    return (name,) * number

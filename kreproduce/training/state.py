@@ -1,22 +1,21 @@
 """The state of training as arrays and facts: taken from the model, and put back into it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
+from pydantic import ValidationError
 
 from kreproduce.errors import StateError
-from kreproduce.records import HEADLINE
+from kreproduce.records import Rule, Session
 from kreproduce.runs import Epoch
 from kreproduce.training.assembly import Assembly
 from kreproduce.training.checkpoint import Arrays, Checkpoint
 
-# The paper keeps the first (section 2.10); the authors' runs of 50 epochs kept the second.
-LOWEST_LOSS, HIGHEST_ACCURACY = HEADLINE, "highest validation accuracy"
-
-_VERSION = 1
+_VERSION = 2
 # What a checkpoint has beside its arrays.
 _FACTS: dict[str, type | tuple[type, ...]] = {
     "witness": dict,
@@ -46,19 +45,21 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     history: list[Epoch] = field(default_factory=list)
-    best: dict[str, int] = field(default_factory=dict)
+    best: dict[Rule, int] = field(default_factory=dict)
     kept: dict[int, Arrays] = field(default_factory=dict)
-    sessions: list[dict[str, Any]] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
 
-    def end_epoch(self, row: Epoch, weights: Callable[[], Arrays]) -> list[str]:
+    def end_epoch(self, row: Epoch, weights: Callable[[], Arrays]) -> list[Rule]:
         """Take note of a complete epoch, and of its weights if it is the best so far.
 
         Returns:
             The rules by which it is the best; the first of equals stays it.
         """
-        better = {
-            LOWEST_LOSS: all(row.val_loss < other.val_loss for other in self.history),
-            HIGHEST_ACCURACY: all(row.val_accuracy > other.val_accuracy for other in self.history),
+        better: dict[Rule, bool] = {
+            "best_val_loss": all(row.val_loss < other.val_loss for other in self.history),
+            "best_val_accuracy": all(
+                row.val_accuracy > other.val_accuracy for other in self.history
+            ),
         }
         best = [which for which, is_better in better.items() if is_better]
         if best:
@@ -97,7 +98,7 @@ def captured(assembly: Assembly, progress: Progress, witness: dict[str, str]) ->
         "seconds": progress.seconds,
         "history": [asdict(row) for row in progress.history],
         "best": progress.best,
-        "sessions": progress.sessions,
+        "sessions": [session.model_dump(mode="json") for session in progress.sessions],
     }
     return Checkpoint(progress.epoch, progress.step, facts, arrays)
 
@@ -139,7 +140,7 @@ def restore(assembly: Assembly, checkpoint: Checkpoint) -> Progress:
         history=[Epoch(**row) for row in facts["history"]],
         best=facts["best"],
         kept={epoch: _part(arrays, f"best/{epoch}") for epoch in set(facts["best"].values())},
-        sessions=facts["sessions"],
+        sessions=_sessions(facts["sessions"]),
     )
 
 
@@ -169,6 +170,15 @@ def assign(variables: list[keras.Variable], arrays: Arrays) -> None:
 def sums(assembly: Assembly) -> list[keras.Variable]:
     """What the loss and the accuracy of an epoch are computed from."""
     return [*assembly.loss.variables, *assembly.accuracy.variables]
+
+
+def _sessions(written: list[Any]) -> list[Session]:
+    try:
+        return [Session.model_validate_json(json.dumps(session)) for session in written]
+    except ValidationError as error:
+        raise StateError(
+            "its checkpoint is of another version of kreproduce; --force starts anew"
+        ) from error
 
 
 def _groups(assembly: Assembly) -> dict[str, list[keras.Variable]]:

@@ -1,23 +1,26 @@
 """Testing a trained model: all test images, as they are and flipped."""
 
-from typing import Any
-
 import keras
+import numpy as np
 
 from kreproduce.data.dataset import Dataset
-from kreproduce.evaluation import SHOWN, evaluate
+from kreproduce.errors import DivergedError
+from kreproduce.evaluation import SHOWN, cross_entropy, predict
 from kreproduce.experiment import Experiment
 from kreproduce.interruption import Interruptions
+from kreproduce.predictions import Predictions
+from kreproduce.records import Accuracies, Outcome
 from kreproduce.training.batches import Batches, plain_views
 from kreproduce.training.pauses import Stopping
 
 
 def outcome(
     model: keras.Model, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
-) -> dict[str, Any]:
-    """What a model, as `assemble` gives it, makes of the test images; see `evaluate`.
+) -> tuple[Outcome, Predictions]:
+    """What a model, as `assemble` gives it, makes of the test images.
 
     Raises:
+        DivergedError: the loss is not a finite number.
         Interrupted: as `interruptions` took it.
     """
     logits = {}
@@ -32,4 +35,13 @@ def outcome(
             Batches(views, experiment.batch_size), verbose=0, callbacks=[Stopping(interruptions)]
         )
         interruptions.check()
-    return evaluate(logits, dataset.test.labels, dataset.class_names)
+    true = dataset.test.labels
+    loss = cross_entropy(logits["plain"], true)
+    if not np.isfinite(loss):
+        raise DivergedError(f"the test loss is not a finite number ({loss}); try another --seed")
+    predicted = predict(logits)
+    accuracies = {name: float(np.mean(classes == true)) for name, classes in predicted.items()}
+    return (
+        Outcome(loss=loss, accuracy=Accuracies(**accuracies)),
+        Predictions(true, predicted["plain"], predicted["hflip"]),
+    )

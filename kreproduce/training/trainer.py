@@ -14,6 +14,8 @@ from kreproduce.data.dataset import Dataset
 from kreproduce.errors import DivergedError, StorageError
 from kreproduce.experiment import Experiment
 from kreproduce.interruption import Interrupted, Interruptions
+from kreproduce.predictions import Predictions
+from kreproduce.records import HEADLINE, Outcome, Record, Rule, Session
 from kreproduce.report import Report
 from kreproduce.runs import Epoch, RunFolder, code_version, now
 from kreproduce.training import conditions, recording, state
@@ -44,7 +46,7 @@ def run(
     report: Report,
     devices: Devices | None = None,
     checkpoint: Checkpoint | None = None,
-) -> dict[str, Any]:
+) -> Record:
     """Train, test and record one experiment; returns the record.
 
     Args:
@@ -67,7 +69,7 @@ def run(
     devices = devices or devices_module.find()
     for subset in (dataset.train, dataset.validation):
         devices_module.check_batch(experiment.batch_size, len(subset.labels), devices)
-    witness = {"identity": experiment.identity, "fingerprint": dataset.record["fingerprint"]}
+    witness = {"identity": experiment.identity, "fingerprint": dataset.record.fingerprint}
     if checkpoint is not None:
         with folder.named():
             state.check(checkpoint, witness)
@@ -100,19 +102,21 @@ class Trainer:
         self.assembly = assemble(experiment, dataset.train.images.shape[1:], devices)
         self.network, self.model = self.assembly.network, self.assembly.model
         self.progress = Progress()
-        self.tests: dict[str, dict[str, Any]] = {}
-        self.seconds = {"set_up": time.perf_counter() - started}
+        self.tests: dict[Rule, Outcome] = {}
+        self.seconds = {"setup": time.perf_counter() - started}
         # Now, because the code may be another when the run ends.
-        self.session: dict[str, Any] = {
-            "started": now(),
-            "code": code_version(),
-            "conditions": conditions.of(experiment, self.assembly, devices),
-        }
+        self.session = Session(
+            started=now(),
+            epoch=0,
+            step=0,
+            code=code_version(),
+            conditions=conditions.of(self.assembly, devices),
+        )
         self._witness = witness
         self._dropouts = dropout_seeds(experiment, self.network)
         self._steps = len(self._batches(training_views(experiment, dataset.train, 0)))
 
-    def run(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    def run(self, checkpoint: Checkpoint | None) -> Record:
         """Train, test and record; returns the record."""
         self.open(checkpoint)
         try:
@@ -137,19 +141,20 @@ class Trainer:
         self.folder.check_space(self._captured())
         if checkpoint is None:
             self.folder.begin()
-        session = self.session | {"epoch": self.progress.epoch, "step": self.progress.step}
+        where = {"epoch": self.progress.epoch, "step": self.progress.step}
+        session = self.session.model_copy(update=where)
         self.progress.sessions.append(session)
-        self.folder.write_settings(session | {"data": self.dataset.record})
+        self.folder.write_settings(session, self.dataset.record)
         self._save()
         self.folder.write_history(self.progress.history)
 
     def train(self) -> None:
         """The epochs that are missing, the weights of the best ones kept on disk."""
         evaluated = self._batches(validation_views(self.experiment, self.dataset.validation, 0))
-        data, session = self.dataset.record, self.session["conditions"]
+        data = self.dataset.record
         self.report.say(
-            f"training {self.experiment.run_name} on {data['train']:,} images, validating on "
-            f"{data['validation']:,}; {conditions.sentence(session)}"
+            f"training {self.experiment.run_name} on {data.train:,} images, validating on "
+            f"{data.validation:,}; {conditions.sentence(self.session.conditions)}"
         )
         with self.report.training(
             self.experiment, self._steps, len(evaluated), self.devices, self._step()
@@ -161,18 +166,24 @@ class Trainer:
     def test(self) -> None:
         """Test the weights kept, shown plain and flipped."""
         started = time.perf_counter()
-        outcomes: dict[int, dict[str, Any]] = {}
-        for which, epoch in self.progress.best.items():
+        outcomes: dict[int, tuple[Outcome, Predictions]] = {}
+        for rule, epoch in self.progress.best.items():
             if epoch not in outcomes:
-                outcomes[epoch] = self._tested(which)
-            self.tests[which] = outcomes[epoch]
+                outcomes[epoch] = self._tested(rule)
+            self.tests[rule], predictions = outcomes[epoch]
+            if rule == HEADLINE:
+                self.folder.write_predictions(predictions)
         self.seconds["test"] = time.perf_counter() - started
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Record:
         """Everything that is known of the run now that it is complete."""
-        weights = {which: self.folder.digest(which) for which in self.progress.best}
         return recording.record(
-            self.experiment, self.dataset, self.progress, self.tests, self.seconds, weights
+            self.experiment,
+            self.dataset,
+            self.progress,
+            self.tests,
+            self.seconds,
+            self.folder.digests(),
         )
 
     def _go_on(self, checkpoint: Checkpoint) -> None:
@@ -180,8 +191,8 @@ class Trainer:
             self.progress = state.restore(self.assembly, checkpoint)
         for change in conditions.changes(self.progress.sessions[-1], self.session):
             self.report.warn(f"{change}; the result may differ from that of one go")
-        for which in self.progress.best:
-            self._export(which)
+        for rule in self.progress.best:
+            self._export(rule)
         self.report.say(f"going on {self._where()}")
 
     def _epoch(self, epoch: int) -> None:
@@ -255,8 +266,8 @@ class Trainer:
     def _end_epoch(self, row: Epoch) -> None:
         best = self.progress.end_epoch(row, lambda: state.values(self.network.weights))
         self._save()
-        for which in best:
-            self._export(which)
+        for rule in best:
+            self._export(rule)
         self.folder.write_history(self.progress.history)
         self.report.epoch(row, best)
 
@@ -267,16 +278,17 @@ class Trainer:
     def _captured(self) -> Checkpoint:
         return state.captured(self.assembly, self.progress, self._witness)
 
-    def _export(self, which: str) -> None:
+    def _export(self, rule: Rule) -> None:
         """Write the best weights as Keras has them, for whoever wants to use them."""
         present = state.values(self.network.weights)
-        state.assign(self.network.weights, self.progress.kept[self.progress.best[which]])
-        self.folder.keep_weights(which, self.network.save_weights)
+        state.assign(self.network.weights, self.progress.kept[self.progress.best[rule]])
+        self.folder.keep_weights(rule, self.network.save_weights)
         state.assign(self.network.weights, present)
 
-    def _tested(self, which: str) -> dict[str, Any]:
-        state.assign(self.network.weights, self.progress.kept[self.progress.best[which]])
-        self.report.say(f"testing the weights of the {which} (epoch {self.progress.best[which]})")
+    def _tested(self, rule: Rule) -> tuple[Outcome, Predictions]:
+        epoch = self.progress.best[rule]
+        state.assign(self.network.weights, self.progress.kept[epoch])
+        self.report.say(f"testing the weights of {rule} (epoch {epoch})")
         return outcome(self.model, self.experiment, self.dataset, self.interruptions)
 
     def _reset_sums(self) -> None:

@@ -156,7 +156,7 @@ def test_the_simulation_counts_what_is_open(kreproduce, files):
         "2 runs, a GPU a run, the longest first:",
         "   GPUs      makespan  GPU hours  utilisation",
         "      2   11 h 48 min       17.6          74%",
-        "the longest run, which bounds it: cifar10-baseline-180epochs-1a412d72, 11 h 48 min",
+        "the longest run, which bounds it: cifar10-baseline-180epochs-93351cab, 11 h 48 min",
         "the times:",
         "  2 runs: 17 h 33 min, by the authors' runs, Tesla V100 16 GB",
     ]
@@ -246,10 +246,10 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
         assert json.loads((runs / name / "record.json").read_text())["identity"] == identity
 
     accuracies = [
-        json.loads((runs / name / "record.json").read_text())["test"]["lowest validation loss"]
+        json.loads((runs / name / "record.json").read_text())["test"]["best_val_loss"]
         for name in (failing, killed, good)
     ]
-    values = [100 * test["plain"]["accuracy"] for test in accuracies]
+    values = [100 * test["accuracy"]["plain"] for test in accuracies]
     shown = json.loads(kreproduce("table", "recorded", "--format", "json").output)["rows"]
     assert [row["measured_n"] for row in shown] == [3]  # three seeds of one experiment
     assert shown[0]["measured_mean"] == pytest.approx(statistics.mean(values), abs=1e-3)

@@ -12,8 +12,8 @@ from kreproduce import integrity, records, status
 FILES = {
     "checkpoint": "write .*/checkpoints/new-epoch-0000002-",
     "begun checkpoint": "create .*/checkpoints/new-epoch-0000001-",
-    "weights": "create .*/new-lowest-validation-loss.weights.h5",
-    "half the weights": "write .*/new-lowest-validation-loss.weights.h5",
+    "weights": "create .*/new-best_val_loss.weights.h5",
+    "half the weights": "write .*/new-best_val_loss.weights.h5",
     "history": "create .*/new-history.csv",
     "status": "write .*/new-status.json",
     "record": "write .*/new-record.json",

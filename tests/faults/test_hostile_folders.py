@@ -17,6 +17,7 @@ from tables.recorded import experiment_of, record_of, write
 
 from kreproduce import paper
 from kreproduce.experiment import resolve
+from kreproduce.records import checksum
 
 ROW = paper.rows(6)[1]
 CYCLE = "[" * 100_000
@@ -79,7 +80,7 @@ def inside(runs, outside):
         "half": {"record.json": json.dumps(good(1))[:300]},
         "older": {"record.json": json.dumps(good(1) | {"record_version": 0})},
         "newer": {"record.json": json.dumps(good(1) | {"record_version": 10**400})},
-        "copied": {"record.json": json.dumps(good(1))},
+        "copied": {"record.json": json.dumps(good(1) | {"checksum": checksum(good(1))})},
         "deep": {"record.json": CYCLE, "status.json": CYCLE, "settings.json": CYCLE},
         "binary": {"record.json": "\x00\x7f", "status.json": "\x00"},
         "obeyed": {"status.json": status(why="\x1b]0;owned\x07\n" * 99, host="\x1b[2J")},
@@ -136,11 +137,11 @@ def test_status_lists_everything_as_what_it_is(hostile):
     why = {name: entry["why"] for name, entry in entries.items()}
     assert why[good(2)["run"]].startswith("a link to ")
     assert why[good(3)["run"]] == "record.json is not a file, but a link"
-    assert why["half"].startswith("record.json is not the record of a complete run: ")
+    assert why["half"].startswith("record.json is damaged, or not the record")
     assert why["older"] == "record.json is of version 0, and this version of kreproduce reads 1"
     assert "version 1000000" in why["newer"]
     assert why["copied"] == f"its record is that of {good(1)['run']}"
-    assert why["large"] == "record.json is larger than 16,777,216 bytes"
+    assert why["large"] == "record.json is larger than 67,108,864 bytes"
     assert (why["a-pipe"], why["a-socket"], why["notes.txt"]) == ("a pipe", "a socket", "a file")
     assert why["empty"] == why["..."] == why["-rf"] == "a folder, and not of a run"
     assert why["boasting"] == "it was finished, and its record.json is gone"
@@ -164,7 +165,7 @@ def test_only_the_good_run_counts_in_tables(hostile):
     assert done.returncode == 0
     (row,) = json.loads(done.stdout)["rows"]
     assert row["measured_n"] == 1
-    assert "half is not counted: record.json is not the record" in done.stderr
+    assert "half is not counted: record.json is damaged, or not the record" in done.stderr
     assert f"{good(2)['run']} is not counted: it is a link" in done.stderr
     assert kreproduce("table", "6", "--results", hostile).returncode == 0
     assert tree_of(hostile.parent) == before

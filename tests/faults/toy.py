@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tables.recorded import record_of
+from tables.recorded import made_up, parsed, record_of
 
 from kreproduce.experiment import resolve
 from kreproduce.runs import Epoch, RunFolder, now
@@ -16,7 +16,8 @@ from kreproduce.training.checkpoint import Checkpoint
 
 EPOCHS, STEPS = 3, 4
 EXPERIMENT = resolve({"dataset": "digits", "epochs": EPOCHS})
-LOWEST_LOSS, HIGHEST_ACCURACY = "lowest validation loss", "highest validation accuracy"
+LOWEST_LOSS, HIGHEST_ACCURACY = "best_val_loss", "best_val_accuracy"
+IMAGES = 1000
 VALIDATIONS = ((0.9, 0.3), (0.5, 0.2), (0.7, 0.6))  # loss and accuracy: a best one every epoch
 
 
@@ -60,7 +61,8 @@ class Toy:
         if checkpoint is None:
             self.folder.begin()
         self.sessions = [*self.sessions, now()]
-        self.folder.write_settings({"code": {}})
+        record = parsed(record_of(EXPERIMENT))
+        self.folder.write_settings(record.sessions[0], record.data)
         self._save()
         self.folder.write_history(self.history)
 
@@ -106,12 +108,11 @@ class Toy:
         self.step += 1
 
     def _finish(self):
-        weights = {which: self.folder.digest(which) for which in self.best}
         measured = float(abs(self.kept[self.best[LOWEST_LOSS]]).mean())
-        record = record_of(EXPERIMENT, plain=measured, hflip=measured)
-        del record["record_version"]
-        own = {"best_epoch": self.best, "weights": weights, "sessions": self.sessions}
-        self.folder.finish(record | own)
+        self.folder.write_predictions(made_up(IMAGES, EXPERIMENT.classes, measured, measured))
+        record = record_of(EXPERIMENT, plain=measured, hflip=measured, images=IMAGES)
+        own = {"best_epoch": self.best, "sessions": record["sessions"] * len(self.sessions)}
+        self.folder.finish(parsed(record | own | asdict(self.folder.digests())))
 
     def _save(self):
         self.folder.save(self._captured())

@@ -69,7 +69,7 @@ def later(record):
 
 def test_other_images_under_one_name_are_not_averaged(found):
     one, two = (record_of(experiment_of(PLAIN, seed=seed)) for seed in (1, 2))
-    two["data"]["fingerprint"] = "other"
+    two["data"]["fingerprint"] = "0" * 64
     assert measured(PLAIN, found(one, two)) == "the runs saw different images under this name"
 
 

@@ -56,7 +56,7 @@ def test_devices_that_are_not_there_are_refused(gpus, choice):
 def test_without_a_gpu_it_is_the_cpu_and_deterministic():
     found = devices.find()
     assert (found.gpu, found.replicas, found.deterministic) == (False, 1, True)
-    assert found.names[0].endswith("cores")
+    assert len(found.names) == 1
     assert devices.find(deterministic=False).deterministic is False
     with pytest.raises(SettingsError, match="this machine has 1 device to train on \\(CPU\\)"):
         devices.find("2")

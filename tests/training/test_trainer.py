@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 from support import tree, write_images
 
+from kreproduce import records as records_module
 from kreproduce.cli import app
 from kreproduce.records import read
 from kreproduce.report import Report
+from kreproduce.training import optimizer
 from kreproduce.training.devices import Devices
 
 SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=2"]
@@ -64,25 +67,31 @@ def test_the_record_is_complete(finished):
     assert record["settings"]["classes"] == 3
     assert record["run"] == only_run(finished[0]).name
     assert record["run"].endswith(record["identity"])
-    assert record["partial"] is False
+    assert "hflip" not in record["settings"]
     data = record["data"]
     assert (data["name"], data["source"], data["original"]) == ("colours", "folder", False)
     assert data["foreign_because"] == "read from a folder of images"
     assert (data["train"], data["validation"], data["test"]) == (36, 6, 15)
     assert len(data["fingerprint"]) == 64
     assert set(record["best_epoch"].values()) <= {1, 2}
-    for which in ("lowest validation loss", "highest validation accuracy"):
-        test = record["test"][which]
-        assert np.sum(test["plain"]["confusion_matrix"]) == 15
-        assert set(test) == {"loss", "plain", "hflip", "vflip", "hflip+vflip"}
-        assert set(test["hflip"]["classes"]) == {"red", "green", "blue"}
-        right = np.trace(test["hflip+vflip"]["confusion_matrix"]) / 15
-        assert test["hflip+vflip"]["accuracy"] == pytest.approx(right)
-    assert {"set_up", "training", "test", "first_epoch", "median_epoch"} == set(record["seconds"])
+    assert data["class_names"] == ["blue", "green", "red"]
+    beside = records_module.read_predictions(only_run(finished[0]), found.records[0])
+    assert beside.true.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+    for rule in ("best_val_loss", "best_val_accuracy"):
+        accuracy = record["test"][rule]["accuracy"]
+        assert set(accuracy) == {"plain", "hflip", "vflip", "hflip_vflip"}
+        assert all((15 * share) % 1 == pytest.approx(0) for share in accuracy.values())
+    assert beside.accuracy() == record["test"]["best_val_loss"]["accuracy"]["plain"]
+    assert set(record["seconds"]) == {"setup", "training", "test", "first_epoch", "median_epoch"}
     conditions = record["conditions"]
     assert (conditions["backend"], conditions["precision"]) == ("tensorflow", "float32")
     assert (conditions["replicas"], conditions["jit_compile"]) == (1, False)
     assert conditions["devices"][0]
+    assert conditions["cores"] == len(os.sched_getaffinity(0))
+    assert conditions["threads"] == {"intra_op": 0, "inter_op": 0}
+    assert conditions["floatx"] == "float32"
+    assert conditions["optimizer"] == {"name": optimizer.NAME, "formula": optimizer.FORMULA}
+    assert [session["conditions"] for session in record["sessions"]] == [conditions]
     assert record["parameters"] == 614_259
     assert record["computations"] > record["computations_trained"] > 0
     assert None not in conditions["versions"].values()
@@ -100,21 +109,21 @@ def test_the_history_has_a_row_an_epoch(finished):
         assert 0 <= float(row["val_accuracy"]) <= 1
     record = records(finished[0])
     losses = [float(row["val_loss"]) for row in rows]
-    assert record["best_epoch"]["lowest validation loss"] == 1 + int(np.argmin(losses))
+    assert record["best_epoch"]["best_val_loss"] == 1 + int(np.argmin(losses))
 
 
 @pytest.mark.slow
-def test_several_steps_at_once_change_the_last_digits_at_most(
+def test_several_steps_per_execution_change_the_last_digits_at_most(
     finished, tmp_path, monkeypatch, capsys
 ):
     """As on a GPU; an epoch has five steps, so that three at once do not end it evenly."""
     told, step = [], Report.step
-    monkeypatch.setattr(Devices, "steps_at_once", 3)
+    monkeypatch.setattr(Devices, "steps_per_execution", 3)
     monkeypatch.setattr(Report, "step", lambda r, n=1: (told.append(n), step(r, n)))
     arguments = list(finished[1])
     arguments[arguments.index("--results") + 1] = tmp_path
     run(*arguments)
-    assert ", 3 steps at once" in capsys.readouterr().out
+    assert ", 3 steps per execution" in capsys.readouterr().out
     assert told == [3, 2, 3, 2]
     one, three = (
         np.loadtxt(only_run(results) / "history.csv", delimiter=",", skiprows=1)[:, :-1]
@@ -134,6 +143,31 @@ def test_another_folder_is_no_finished_run(finished, tmp_path):
         run(*arguments)
 
 
+def test_other_pixels_are_other_images(finished, tmp_path, images):
+    """In files of the same names and the same sizes, as uncompressed tiles have them."""
+    import shutil
+
+    from PIL import Image
+
+    from kreproduce.errors import StateError
+
+    folder = tmp_path / "colours"
+    shutil.copytree(images, folder)
+    path = min(folder.glob("test/*/*.bmp"))
+    with Image.open(path) as image:
+        changed = np.array(image)
+    changed[0, 0] ^= 1
+    size = path.stat().st_size
+    Image.fromarray(changed).save(path)
+    assert path.stat().st_size == size
+    arguments = list(finished[1])
+    arguments[arguments.index("--data-dir") + 1] = folder
+    with pytest.raises(StateError, match="was run on other images than those in"):
+        run(*arguments)
+    shutil.copy(min(images.glob("test/*/*.bmp")), path)
+    run(*arguments)  # the same pixels elsewhere are the same images
+
+
 def test_a_finished_run_says_so_and_trains_nothing(finished, capsys):
     before = tree(finished[0])
     run(*finished[1])
@@ -146,7 +180,7 @@ def test_a_finished_run_says_so_and_trains_nothing(finished, capsys):
 def test_the_flip_headline_trains_nothing(finished, capsys):
     before = tree(finished[0])
     run(*finished[1], "--hflip")
-    accuracy = records(finished[0])["test"]["lowest validation loss"]["hflip"]["accuracy"]
+    accuracy = records(finished[0])["test"]["best_val_loss"]["accuracy"]["hflip"]
     assert f"test accuracy {accuracy:.2%} with H flip" in capsys.readouterr().out
     assert tree(finished[0]) == before
 
@@ -160,16 +194,16 @@ def test_the_kept_weights_give_the_recorded_test(finished, images):
     record = records(finished[0])
     experiment = Experiment(**record["settings"])
     network = build(experiment.architecture)
-    network.load_weights(only_run(finished[0]) / "lowest-validation-loss.weights.h5")
+    network.load_weights(only_run(finished[0]) / "best_val_loss.weights.h5")
     data = dataset.load(experiment, sources.locate("colours", images))
     assert experiment.resize == "opencv"
     places = np.arange(16) * 12 // 16
     large = data.test.images[:, places.astype(int)][:, :, places.astype(int)] / np.float32(255)
     one, mirrored = (np.asarray(network(shown)) for shown in (large, large[:, :, ::-1]))
-    test = record["test"]["lowest validation loss"]
+    test = record["test"]["best_val_loss"]
     for probabilities, name in ((one, "plain"), (one + mirrored, "hflip")):
         accuracy = np.mean(probabilities.argmax(axis=1) == data.test.labels)
-        assert accuracy == pytest.approx(test[name]["accuracy"])
+        assert accuracy == pytest.approx(test["accuracy"][name])
     picked = one[np.arange(15), data.test.labels]
     assert -np.log(picked).mean() == pytest.approx(test["loss"], rel=1e-4)
 
@@ -225,6 +259,39 @@ def test_force_keeps_the_old_record_until_the_new_one_is_there(finished, images,
     new = records(results)
     assert new["finished"] > old["finished"]
     assert new["test"] == old["test"]  # the same experiment on the same machine
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", ["run", "sweep"])
+def test_what_a_kill_after_the_record_leaves_is_tidied(tmp_path, images, again):
+    """By whatever finds the run finished: checkpoints, a copy put aside, a status of "running"."""
+    options = ["--data-dir", images, "--results", tmp_path, "--set", "epochs=1"]
+    options += [f"--set={name}" for name in ("ch=16", "input_size=16", "skip_strides=2")]
+    options += ["--set", "batch_size=8"]
+    killed = """
+import os, sys
+from kreproduce.cli import app
+from kreproduce.runs import RunFolder
+RunFolder._clear_up = lambda folder: os.kill(os.getpid(), 9)
+app(sys.argv[1:])
+"""
+    command = [sys.executable, "-c", killed, "run", "colours", *map(str, options)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == -9
+    folder = only_run(tmp_path)
+    aside = folder.with_name(f"{folder.name}.old")
+    aside.mkdir()  # as if it had been run before
+    left = folder / "checkpoints"
+    assert left.is_dir()
+    assert json.loads((folder / "status.json").read_text())["state"] == "running"
+    if again == "run":
+        run("colours", *options)
+    else:
+        settings = tmp_path / "colours.yaml"
+        settings.write_text("dataset: colours\nclasses: 3\n")
+        app(["sweep", str(settings), *map(str, options)], standalone_mode=False)
+    assert not left.exists()
+    assert not aside.exists()
+    assert json.loads((folder / "status.json").read_text())["state"] == "finished"
 
 
 @pytest.mark.slow
@@ -289,7 +356,7 @@ def scripted(tmp_path, images, validations):
 def test_the_weights_kept_are_those_of_the_first_best_epoch(tmp_path, images):
     validations = [(2.0, 0.3), (1.0, 0.6), (1.0, 0.8), (1.5, 0.8), (3.0, 0.1)]
     best, kept = scripted(tmp_path, images, validations)
-    assert best == {"lowest validation loss": 2, "highest validation accuracy": 3}
+    assert best == {"best_val_loss": 2, "best_val_accuracy": 3}
     assert kept == best
 
 
@@ -363,7 +430,7 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
         same(views, training_views(t.experiment, t.dataset.train, epoch))
     for epoch, views in enumerate(spy.validated):
         same(views, validation_views(t.experiment, t.dataset.validation, epoch))
-    assert t.progress.best == {"lowest validation loss": 2, "highest validation accuracy": 3}
+    assert t.progress.best == {"best_val_loss": 2, "best_val_accuracy": 3}
     assert [number for number, _ in spy.predicted] == [2, 2, 2, 3, 3, 3]  # whose weights
     flips = [{}, {"horizontal": True}, {"vertical": True}] * 2
     for (_, views), flip in zip(spy.predicted, flips, strict=True):
@@ -407,7 +474,7 @@ def test_the_network_computes_in_the_precision_recorded(
 
     monkeypatch.setattr(Experiment, "gpu_precision", "mixed_float16")
     t = trainer_of(tmp_path, images, gpu, **settings)
-    assert t.session["conditions"]["precision"] == precision
+    assert t.session.conditions.precision == precision
     assert t.network.get_layer("stem_conv").dtype_policy.name == precision
     assert keras.config.dtype_policy().name == "float32"  # as it was before
 
@@ -431,7 +498,7 @@ def test_the_network_sees_images_enlarged_by_the_rule(tmp_path, images, rule):
 def test_the_digits_are_learnt(tmp_path):
     """What `make run` runs: at least 90% on the test images, the loss falling."""
     run("digits", "--results", tmp_path)
-    test = records(tmp_path)["test"]["lowest validation loss"]
+    test = records(tmp_path)["test"]["best_val_loss"]
     assert test["plain"]["accuracy"] >= 0.9
     with (only_run(tmp_path) / "history.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
