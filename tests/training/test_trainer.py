@@ -326,7 +326,7 @@ def test_every_kind_of_model_trains(tmp_path, images, settings):
     arguments = ["colours", "--data-dir", images, "--results", tmp_path, "--epochs", 1]
     run(*arguments, *small, *settings, "--limit", 24)
     record = records(tmp_path)
-    assert record["partial"] is True
+    assert record["settings"]["limit"] == 24
     assert record["data"]["train"] == 24
     expected = record["settings"]["precision"].replace("auto", "float32")
     assert record["conditions"]["precision"] == expected
