@@ -11,6 +11,7 @@ from kreproduce.experiment import Experiment
 from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
 from kreproduce.training.devices import Devices
+from kreproduce.training.optimizer import Keras2RMSprop
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def assemble(
         model = _with_warp(network, experiment, image_shape)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
         model.compile(
-            optimizer=keras.optimizers.RMSprop(),  # Keras' defaults, as the authors'
+            optimizer=Keras2RMSprop(),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[accuracy],
             jit_compile="auto" if devices.may_compile else False,

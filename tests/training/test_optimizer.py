@@ -1,12 +1,17 @@
-"""The optimiser and the loss that the trainer compiles, against their formulas in NumPy."""
+"""The optimiser and the loss that the trainer compiles, against the authors' Keras and NumPy."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+import tf_keras
 
+from kreproduce.errors import StateError
 from kreproduce.experiment import resolve
+from kreproduce.training import state
 from kreproduce.training.assembly import assemble
 from kreproduce.training.devices import Devices
+from kreproduce.training.optimizer import Keras2RMSprop
 from kreproduce.training.schedule import learning_rate
 
 CPU = Devices(gpu=False, names=("CPU",))
@@ -22,43 +27,87 @@ def model():
     return assembled().model
 
 
+def theirs():
+    """RMSprop of the authors' Keras, in eager TensorFlow."""
+    return tf_keras.optimizers.legacy.RMSprop()
+
+
+def gradient(rng, number):
+    """Of every size from 1e-8 to 1e2, either sign, and exact zeros."""
+    sign = rng.choice([-1, 0, 1], number, p=[0.45, 0.1, 0.45])
+    return (sign * 10 ** rng.uniform(-8, 2, number)).astype("float32")
+
+
+def step(optimizer, start, velocity, given):
+    """Weights and v after one step of ours from the same weights, v and gradient as theirs."""
+    variable, (state,) = optimizer._trainable_variables[0], optimizer._velocities
+    variable.assign(start)
+    state.assign(velocity)
+    optimizer.apply([tf.constant(given)])
+    return numpy(variable), numpy(state)
+
+
 def numpy(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-def gradients(rng, weights):
-    """Of every size from 1e-9 to 10, so that epsilon and rho matter, and exact zeros."""
-    found = [
-        rng.normal(size=w.shape)
-        * 10.0 ** rng.integers(-9, 2, w.shape)
-        * rng.integers(0, 4, w.shape)
-        for w in weights
-    ]
-    return [gradient.astype("float32") for gradient in found]
+def test_each_step_is_the_authors():
+    """From equal weights and v, at 50 points of a trajectory of theirs over two cycles.
 
-
-def rmsprop(weights, squares, gradients, rate):
-    """v := 0.9 v + 0.1 g², w := w - rate · g / √(v + 1e-7); no momentum, nothing centred."""
-    gradients = [gradient.astype("float64") for gradient in gradients]
-    squares = [0.9 * v + 0.1 * g**2 for v, g in zip(squares, gradients, strict=True)]
-    steps = [rate * g / np.sqrt(v + 1e-7) for v, g in zip(squares, gradients, strict=True)]
-    return [w - step for w, step in zip(weights, steps, strict=True)], squares
-
-
-def test_the_updates_are_rmsprops(model):
-    """Five steps over three epochs, on every weight of a network."""
-    optimizer = model.optimizer
+    Not the whole trajectories: the first steps are of ±3.2 lr whatever the gradient's size, so
+    the rounding of a gradient that is truly zero would grow to whole steps.
+    """
     rng = np.random.default_rng(0)
-    weights = [numpy(w).astype("float64") for w in model.trainable_variables]
-    squares = [np.zeros(w.shape) for w in weights]
-    for step in range(5):
-        rate = learning_rate(step // 2, 25)
-        optimizer.learning_rate = rate
-        given = gradients(rng, weights)
-        optimizer.apply(given, model.trainable_variables)
-        weights, squares = rmsprop(weights, squares, given, rate)
-        for variable, expected in zip(model.trainable_variables, weights, strict=True):
-            np.testing.assert_allclose(numpy(variable), expected, rtol=2e-5, atol=2e-7)
+    number = 2000
+    reference, weights = theirs(), tf.Variable(rng.normal(size=number) * 0.1, dtype="float32")
+    optimizer = Keras2RMSprop()
+    optimizer.build([keras.Variable(np.zeros(number), dtype="float32")])
+    velocity = np.zeros(number, "float32")
+    size = 10 ** rng.uniform(-8, 2, number)  # most weights' gradients keep their size
+    for epoch in range(50):
+        rate = learning_rate(epoch, 25)
+        reference.learning_rate = optimizer.learning_rate = rate
+        given = gradient(rng, number)
+        given[::2] = (rng.normal(size=number) * size).astype("float32")[::2]
+        start = weights.numpy()
+        new, new_velocity = step(optimizer, start, velocity, given)
+        reference.apply_gradients([(tf.constant(given), weights)])
+        velocity = reference.get_slot(weights, "rms").numpy()
+        np.testing.assert_allclose(new_velocity, velocity, rtol=1e-6, atol=1e-30)
+        moved = np.abs(weights.numpy() - start)
+        # A unit in the last place of the weights, and a few of the step.
+        assert (np.abs(new - weights.numpy()) <= np.spacing(np.abs(start)) + 2e-6 * moved).all()
+
+
+def test_a_step_by_the_smallest_gradients_is_the_authors():
+    """From weights of 0, where a step is seen to its last digit."""
+    optimizer = Keras2RMSprop(0.001)
+    given = np.array([1e-8, -1e-7, 1e-6, -1e-5, 1e-3, 1e2], "float32")
+    optimizer.build([keras.Variable(np.zeros(6), dtype="float32")])
+    for size in (0, 1e-8, 1e-6, 1e-3):
+        velocity = np.full(6, size**2, "float32")
+        reference, weights = theirs(), tf.Variable(np.zeros(6, "float32"))
+        reference._create_all_weights([weights])
+        reference.get_slot(weights, "rms").assign(velocity)
+        reference.apply_gradients([(tf.constant(given), weights)])
+        new, _ = step(optimizer, np.zeros(6), velocity, given)
+        np.testing.assert_allclose(new, weights.numpy(), rtol=2e-6)
+
+
+def test_the_defaults_are_the_authors():
+    ours, reference = Keras2RMSprop().get_config(), theirs().get_config()
+    for name in ("learning_rate", "rho", "momentum", "epsilon", "centered"):
+        assert ours[name] == pytest.approx(reference[name])
+
+
+def test_a_training_by_keras_own_is_not_taken_up():
+    """Its variables have other names, so a checkpoint by the one is refused by the other."""
+    own = keras.optimizers.RMSprop()
+    own.build([keras.Variable(np.zeros(6), dtype="float32", name="kernel")])
+    optimizer = Keras2RMSprop()
+    optimizer.build([keras.Variable(np.zeros(6), dtype="float32", name="kernel")])
+    with pytest.raises(StateError):
+        state.assign(optimizer.variables, state.values(own.variables))
 
 
 @pytest.mark.slow
@@ -73,7 +122,7 @@ def test_one_step_moves_every_weight():
     model.train_on_batch({"source": images, "warp": warps}, np.arange(6) % 3)
     for variable, old in zip(model.trainable_variables, before, strict=True):
         moved = np.abs(numpy(variable) - old)
-        # The first step is rate · g / √(0.1 g² + 1e-7), at most rate · √10.
+        # The first step is rate · g / (√(0.1 g²) + 1e-7), at most rate · √10.
         assert 0 < moved.max() <= 0.001 * np.sqrt(10) * 1.001, variable.path
 
 
@@ -107,6 +156,6 @@ def test_the_rate_reaches_the_optimiser_behind_the_scaling_of_the_loss():
     """Which Keras adds for float16, as the authors' Keras did."""
     optimizer = assembled(precision="mixed_float16").model.optimizer
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    assert isinstance(optimizer.inner_optimizer, keras.optimizers.RMSprop)
+    assert isinstance(optimizer.inner_optimizer, Keras2RMSprop)
     optimizer.learning_rate = 0.0025
     assert float(optimizer.inner_optimizer.learning_rate) == pytest.approx(0.0025)

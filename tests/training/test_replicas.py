@@ -35,8 +35,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
 keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
 keras.config.set_floatx("float64")  # of the loss
-rms_prop, dense = keras.optimizers.RMSprop, keras.layers.Dense.__init__
-keras.optimizers.RMSprop = lambda: rms_prop(epsilon=1.0)
+dense = keras.layers.Dense.__init__
 keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, units, **more)
 from pathlib import Path
 from dataclasses import replace
@@ -44,7 +43,8 @@ from kreproduce.data import dataset, sources
 from kreproduce.experiment import Experiment, resolve
 from kreproduce.report import Report
 from kreproduce.runs import RunFolder
-from kreproduce.training import devices, trainer
+from kreproduce.training import assembly, devices, optimizer, trainer
+assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 Experiment.cpu_precision = "float64"
 experiment = resolve(json.loads(sys.argv[2]))
 data = dataset.load(experiment, sources.locate("colours", Path(images)))

@@ -21,6 +21,7 @@ from kreproduce.records import read
 from kreproduce.report import Report
 from kreproduce.training import optimizer
 from kreproduce.training.devices import Devices
+from kreproduce.training.optimizer import Keras2RMSprop
 
 SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=2"]
 SMALL += ["--set", "batch_size=8", "--set", "bn_momentum=0.5"]
@@ -439,7 +440,7 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
 
 def test_the_model_is_compiled_as_the_authors_did(tmp_path, images):
     t = trainer_of(tmp_path, images)
-    assert isinstance(t.model.optimizer, keras.optimizers.RMSprop)
+    assert isinstance(t.model.optimizer, Keras2RMSprop)
     optimizer = t.model.optimizer.get_config()
     expected = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False, "use_ema": False}
     assert {name: optimizer[name] for name in expected} == expected
