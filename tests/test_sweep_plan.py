@@ -15,7 +15,7 @@ from kreproduce.experiment import of_row, parse_overrides, resolve
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import run_command
 from kreproduce.sweep.estimate import Estimate, of_gpus, of_this_machine, total
-from kreproduce.sweep.overview import longest_first
+from kreproduce.sweep.overview import longest_first, side_by_side, simulation_lines
 from kreproduce.sweep.plan import Job, plan, shard
 from kreproduce.sweep.targets import Target, find
 
@@ -113,6 +113,52 @@ def test_a_row_that_is_not_there(only, message):
 def test_no_such_table(asked):
     with pytest.raises(SettingsError):
         find([asked])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where a sweep is started, with folders of files."""
+    monkeypatch.chdir(tmp_path)
+    for path in ("mine/b.yaml", "mine/a.yml", "mine/c.txt", "mine/.hidden.yaml", "mine/in/d.yaml"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("dataset: digits\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("asked", ["mine", "mine/", "./mine"])
+def test_a_folder_is_its_files_by_name(folder, asked):
+    (folder / "mine" / "folder.yaml").mkdir()
+    found = find([asked])
+    assert [t.source for t in found] == [t.label for t in found] == ["mine/a.yml", "mine/b.yaml"]
+    assert {t.table for t in found} == {None}
+    assert [t.label for t in find(["mine"], ["b"])] == ["mine/b.yaml"]
+
+
+def test_a_number_is_a_table_and_a_path_a_folder(folder):
+    for name in ("5", "all"):
+        (folder / "mine").rename(folder / name)
+        assert {t.table for t in find([name])} == ({5} if name == "5" else set(paper.TRAINED))
+        assert [t.label for t in find([f"./{name}"])] == [f"{name}/a.yml", f"{name}/b.yaml"]
+        (folder / name).rename(folder / "mine")
+
+
+def test_a_folder_may_be_called_as_a_file(folder):
+    (folder / "mine").rename(folder / "mine.yaml")
+    assert len(find(["mine.yaml"])) == 2
+
+
+def test_a_file_of_a_folder_that_is_not_there_is_not_passed_over(folder):
+    (folder / "mine" / "link.yaml").symlink_to("nowhere")
+    assert [t.label for t in find(["mine"])][-1] == "mine/link.yaml"
+
+
+@pytest.mark.parametrize("name", ["empty", "mine/in/.."])
+def test_a_folder_without_files(folder, name):
+    (folder / "empty").mkdir()
+    for file in (folder / "mine").glob("[ab].*"):
+        file.unlink()
+    with pytest.raises(SettingsError, match=r"no files of settings that end in \.yaml in "):
+        find([name])
 
 
 # Jobs
@@ -339,6 +385,41 @@ def test_several_at_a_time_begin_with_the_longest(tmp_path):
     write_status(jobs[0].folder, "interrupted", 179)
     ordered = [epochs[j.name] for j in longest_first(jobs, of_this_machine(tmp_path))]
     assert ordered[-2] == (180, "baseline")
+
+
+def test_several_at_a_time_do_a_seed_before_the_next(tmp_path):
+    """In the order asked for, and within each the longest first."""
+    wanted = [
+        (target, resolve({"dataset": target.source, "seed": seed}, target.settings))
+        for seed in (3, 1)
+        for target in find(["6", "5"], ["V2 32ch"])
+    ]
+    ordered = longest_first(plan(wanted, tmp_path), of_this_machine(tmp_path))
+    assert [(j.experiment.seed, j.experiment.epochs) for j in ordered] == [
+        *((3, 180), (3, 50), (3, 50), (3, 50)),
+        *((1, 180), (1, 50), (1, 50), (1, 50)),
+    ]
+
+
+def test_the_time_of_several_at_a_time_is_that_of_the_order_in_which_they_start(tmp_path):
+    """An hour and an hour, then the next seed's three; without seeds that is 3 | 1 1."""
+    for ch, seconds in ((4, 3 * 3600.0), (8, 3600.0), (16, 3600.0)):
+        write_record(job(tmp_path, digits(ch=ch, epochs=1, seed=9)).folder, seconds)
+    few = [digits(ch=ch, epochs=1, seed=1) for ch in (8, 16)]
+    jobs = [job(tmp_path, e) for e in (*few, digits(ch=4, epochs=1, seed=2))]
+    estimates = of_this_machine(tmp_path)
+    assert side_by_side(jobs, estimates, 2) == ": 4 h 0 min, if none slows another"
+    assert simulation_lines(jobs, estimates, [2])[0].endswith(
+        "a seed after the other, the longest first:"
+    )
+    unknown = job(tmp_path, digits(ch=32))
+    assert (
+        side_by_side([*jobs, unknown], estimates, 2)
+        == ": at least 4 h 0 min, if none slows another"
+    )
+    assert side_by_side([unknown], estimates, 2) == ""
+    write_status(jobs[2].folder, "interrupted", 1)
+    assert side_by_side(jobs, estimates, 2) == ": 1 h 0 min, if none slows another"
 
 
 # What a child is told

@@ -35,6 +35,14 @@ DOES = {
     "die": "os.kill(os.getpid(), signal.SIGKILL)",
     "abort": "os.kill(os.getpid(), signal.SIGABRT)",
     "environment": "print(json.dumps(dict(os.environ))); record()",
+    "cores": "say_cores(); record()",
+    "cores, all at once": (
+        "say_cores(); open(identity, 'w'); "
+        "wait(lambda: len(os.listdir('.')) == int(os.environ['ALL'])); record()"
+    ),
+    "cores, until the last is there": "say_cores(); wait(lambda: os.path.exists('last')); record()",
+    "cores, the last": "say_cores(); open('last', 'w'); record()",
+    "niceness": "print(os.nice(0)); record()",
     "one at a time": "other('running'); time.sleep(0.3); os.remove('running'); record()",
     "together": "open(identity, 'w'); wait(lambda: len(os.listdir('.')) >= 2); record()",
     "environment, all at once": (
@@ -57,6 +65,8 @@ def status(state, epoch):
     (path / "status.tmp").replace(path / "status.json")
 def record():
     (path / "record.json").write_text(whole)
+def say_cores():
+    print(json.dumps(sorted(os.sched_getaffinity(0))))
 def other(name):
     open(name, "x").close()
 def wait(condition):
@@ -93,7 +103,7 @@ class Recorder(View):
 def sweep(tmp_path):
     """A runner of stubs that do one of DOES each; seeds count from 1."""
 
-    def make(*does, at_a_time=1, gpus=(), **options):
+    def make(*does, at_a_time=1, gpus=(), cores=(), **options):
         target = Target(None, "a.yaml", "a.yaml")
         seeds = range(1, len(does) + 1)
         wanted = [(target, resolve({"dataset": "digits", "seed": seed})) for seed in seeds]
@@ -106,7 +116,7 @@ def sweep(tmp_path):
             return [sys.executable, "-c", script, *map(str, extra)]
 
         jobs = plan(wanted, tmp_path)
-        machine = ThisMachine(command, tmp_path / "logs", at_a_time, gpus)
+        machine = ThisMachine(command, tmp_path / "logs", at_a_time, gpus, cores)
         return Runner(jobs, machine, Recorder(), **options)
 
     return make
@@ -238,6 +248,75 @@ def test_a_gpu_that_is_free_again_is_the_next(sweep):
     runner.run()
     last = runner._view.children[2]
     assert json.loads(last.log.read_text().splitlines()[-1])["CUDA_VISIBLE_DEVICES"] == "b"
+
+
+@pytest.fixture
+def two_cores():
+    """Two that this process may use."""
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores, on Linux")
+    return sorted(os.sched_getaffinity(0))[:2]
+
+
+def last_words(runner):
+    return [json.loads(child.log.read_text().splitlines()[-1]) for child in runner._view.children]
+
+
+def test_each_child_has_cores_of_its_own(sweep, two_cores, monkeypatch):
+    monkeypatch.setenv("ALL", "2")
+    before, (a, b) = os.sched_getaffinity(0), two_cores
+    runner = sweep(*["cores, all at once"] * 2, at_a_time=2, cores=[(a,), (b,)])
+    runner.run()
+    assert failed(runner) == {}
+    assert last_words(runner) == [[a], [b]]
+    assert [child.start for child in runner._view.children] == [
+        f"started on core {a}",
+        f"started on core {b}",
+    ]
+    assert f"started on core {b}, its output in " in runner._view.text
+    assert os.sched_getaffinity(0) == before
+
+
+def test_more_children_than_cores_share_them_evenly(sweep, two_cores, monkeypatch):
+    monkeypatch.setenv("ALL", "4")
+    a, b = two_cores
+    runner = sweep(*["cores, all at once"] * 4, at_a_time=4, cores=[(a,), (b,)])
+    runner.run()
+    assert sorted(last_words(runner)) == [[a], [a], [b], [b]]
+
+
+def test_cores_that_are_free_again_are_the_next(sweep, two_cores):
+    """Not those whose turn it would be: there the first run is still under way."""
+    a, b = two_cores
+    waits = "cores, until the last is there"
+    runner = sweep(waits, "cores", "cores", "cores, the last", at_a_time=2, cores=[(a,), (b,)])
+    runner.run()
+    assert failed(runner) == {}
+    assert last_words(runner) == [[a], [b], [b], [b]]
+
+
+@pytest.mark.parametrize(
+    ("at_a_time", "gpus"), [(1, ()), (1, ["a"]), (2, ["a"])], ids=["alone", "a GPU", "shared GPU"]
+)
+def test_a_child_alone_or_with_a_gpu_has_all_cores(sweep, two_cores, at_a_time, gpus):
+    cores = [(core,) for core in two_cores]
+    runner = sweep("cores", "cores", at_a_time=at_a_time, gpus=gpus, cores=cores)
+    runner.run()
+    assert last_words(runner) == [sorted(os.sched_getaffinity(0))] * 2
+    assert "core" not in runner._view.text
+
+
+def test_children_are_as_nice_as_the_sweep(sweep):
+    runner, seen = sweep("niceness"), []
+
+    def nicely():  # on Linux a thread has a niceness of its own
+        seen.append(os.nice(3))
+        runner.run()
+
+    thread = threading.Thread(target=nicely)
+    thread.start()
+    thread.join()
+    assert last_words(runner) == seen
 
 
 def test_the_users_own_environment_is_kept(sweep, monkeypatch):

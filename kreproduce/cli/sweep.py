@@ -1,9 +1,9 @@
-"""`kreproduce sweep`: train what is missing of a table, of all, or of files of settings."""
+"""`kreproduce sweep`: train what is missing of a table, of all, of settings files, or folders."""
 
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,17 +26,25 @@ SOME_FAILED = 8
 def sweep(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="N|all|FILE.yaml...", help="Tables 2 and 4 to 8, or settings."),
+        typer.Argument(
+            metavar="N|all|FILE.yaml|FOLDER...",
+            help="Tables 2 and 4 to 8, settings files, or a folder of them (one called 5: ./5).",
+        ),
     ],
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="ROW", help="Only rows with this label, or this part of it."),
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option(metavar="1,2,3", help="Each with these seeds; default: 1.")
+        str | None,
+        typer.Option(metavar="1,2,3", help="Each with these, seed by seed; default: 1."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="How many runs at a time on this machine; default: 1.")
+        int | None,
+        typer.Option(
+            help="How many runs at a time on this machine, each with a GPU, or else with its share "
+            "of the cores; default: 1, which has them all."
+        ),
     ] = None,
     ray: Annotated[
         str | None,
@@ -66,10 +74,10 @@ def sweep(
         typer.Option(metavar="1,8,64", help="With --dry-run: how long it takes on so many GPUs."),
     ] = None,
 ) -> None:
-    """Train what is missing of a table, of all tables, or of files of settings."""
+    """Train what is missing of a table, of all tables, of settings files or folders of them."""
     from kreproduce.sweep import targets as asked
     from kreproduce.sweep.estimate import of_gpus, of_this_machine
-    from kreproduce.sweep.overview import plan_lines, simulation_lines
+    from kreproduce.sweep.overview import plan_lines, side_by_side, simulation_lines
     from kreproduce.sweep.places import Places
     from kreproduce.sweep.plan import plan
     from kreproduce.sweep.plan import shard as every
@@ -81,10 +89,13 @@ def sweep(
     )
     planned = every(plan(wanted, results), *part)
     _check_images(planned, locations, tidy=not dry_run)
-    print("\n".join(plan_lines(planned, of_this_machine(results))))
+    estimates = of_this_machine(results)
+    print("\n".join(plan_lines(planned, estimates)))
+    opened = [job for job in planned if job.is_open]
+    if places.several_here and opened:
+        print(f"{places.in_words()}{side_by_side(opened, estimates, places.jobs or 1)}")
     if numbers:
         print("\n".join(["", *simulation_lines(planned, of_gpus(results), numbers)]))
-    opened = [job for job in planned if job.is_open]
     if dry_run or not opened:
         return
     try:
@@ -137,10 +148,27 @@ def _experiments(
         for target in targets:
             flags = target.settings | ({} if number is None else {"seed": number})
             flags |= {"data_name": data_name} if data_name else {}
-            experiment, location = experiment_of(target.source, flags, overrides, data_dir)
+            experiment, location = _experiment(target, flags, overrides, data_dir)
             wanted.append((target, experiment))
             locations[experiment.dataset] = location
     return wanted, locations
+
+
+def _experiment(
+    target: "Target", flags: dict[str, Any], overrides: list[str], data_dir: Path | None
+) -> "tuple[Experiment, Location]":
+    """What a target means, with what was set beside it.
+
+    Raises:
+        SettingsError: it names the file at fault, of the many that there may be.
+    """
+    try:
+        return experiment_of(target.source, flags, overrides, data_dir)
+    except SettingsError as error:
+        if target.table is not None or not (flags or overrides):
+            raise
+        experiment_of(target.source, {}, [], data_dir)
+        raise SettingsError(f"{target.source} with the options given: {error}") from None
 
 
 def _check_images(jobs: "list[Job]", locations: "dict[str, Location]", *, tidy: bool) -> None:

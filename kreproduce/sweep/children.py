@@ -14,6 +14,7 @@ from pathlib import Path
 from kreproduce import files
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
+from kreproduce.sweep.cores import Cores, named, only
 from kreproduce.sweep.plan import Job
 
 Command = Callable[[Job], Sequence[str]]
@@ -69,8 +70,9 @@ class Child:
         command: what runs it.
         logs: the folder of its log.
         environment: the child's whole environment.
-        place: on what it runs, for whoever watches.
+        place: on what else than cores it runs, for whoever watches.
         again: it is another try, whose log goes behind the earlier one's.
+        own: the cores that it may use; all that this process may if none are given.
 
     Raises:
         StorageError: its log cannot be written.
@@ -84,14 +86,14 @@ class Child:
         environment: Mapping[str, str],
         place: str = "",
         again: bool = False,
+        own: Cores = (),
     ):
         self.job = job
         self.log = logs / f"{job.name}.log"
-        self.start = f"started on {place}" if place else "started"
         self._started = time.monotonic()
         try:
             logs.mkdir(parents=True, exist_ok=True)
-            with files.log(self.log, anew=not again) as log:
+            with files.log(self.log, anew=not again) as log, only(own) as granted:
                 log.write(f"$ {shlex.join(command)}\n")
                 log.flush()
                 self._output = log.tell()
@@ -104,6 +106,8 @@ class Child:
                     # A Ctrl-C reaches the sweep alone, which then interrupts each child once.
                     start_new_session=True,
                 )
+            where = named(granted) if granted else place
+            self.start = f"started on {where}" if where else "started"
         except OSError as error:
             raise StorageError(
                 f"{error.filename or self.log} cannot be written: {error.strerror or error}; "

@@ -29,10 +29,11 @@ def plan_lines(jobs: Sequence[Job], estimates: Estimates) -> list[str]:
 def simulation_lines(jobs: Sequence[Job], estimates: Estimates, gpus: Sequence[int]) -> list[str]:
     """How long what is open of the jobs takes on each number of GPUs."""
     expected = expectations(jobs, estimates)
-    known = {name: estimate.seconds for name, estimate in expected.items() if estimate}
+    known = _known(jobs, estimates)
     if not known:
         return ["no run is open whose time is known: there is nothing to simulate"]
-    lines = [f"{runs(len(known))}, a GPU a run, the longest first:"]
+    order = "a seed after the other, " if len({job.experiment.seed for job in jobs}) > 1 else ""
+    lines = [f"{runs(len(known))}, a GPU a run, {order}the longest first:"]
     lines.append(f"{'GPUs':>7}  {'makespan':>12}  {'GPU hours':>9}  utilisation")
     for schedule in (simulate(known.values(), number) for number in gpus):
         lines.append(
@@ -44,6 +45,23 @@ def simulation_lines(jobs: Sequence[Job], estimates: Estimates, gpus: Sequence[i
     return [*lines, "the times:", *_sources(expected)]
 
 
+def side_by_side(jobs: Sequence[Job], estimates: Estimates, number: int) -> str:
+    """How long what is open of the jobs takes, so many at a time; nothing if no time is known."""
+    known = _known(jobs, estimates)
+    if not known:
+        return ""
+    least = " at least" if len(known) < len(expectations(jobs, estimates)) else ""
+    makespan = simulate(known.values(), number).makespan
+    return f":{least} {duration(makespan)}, if none slows another"
+
+
+def _known(jobs: Sequence[Job], estimates: Estimates) -> dict[str, float]:
+    """Seconds of each open job whose time is known, in the order in which they are started."""
+    ordered = longest_first([job for job in jobs if job.is_open], estimates)
+    expected = expectations(ordered, estimates)
+    return {name: estimate.seconds for name, estimate in expected.items() if estimate}
+
+
 def expectations(jobs: Sequence[Job], estimates: Estimates) -> dict[str, Estimate | None]:
     """How long each open job takes from where it stands; None if that is not known."""
     opened = [job for job in jobs if job.is_open]
@@ -51,10 +69,15 @@ def expectations(jobs: Sequence[Job], estimates: Estimates) -> dict[str, Estimat
 
 
 def longest_first(jobs: Sequence[Job], estimates: Estimates) -> list[Job]:
-    """The order for several runs at a time; those of an unknown time are the last."""
+    """The order for several runs at a time: those of an unknown time are the last of their seed.
+
+    All of a seed are started before the first of the next, so that a sweep that is stopped has
+    as few seeds as possible half done.
+    """
     expected = {job.name: estimates.of(job.experiment, job.epochs_done) for job in jobs}
     times = {name: estimate.seconds if estimate else 0.0 for name, estimate in expected.items()}
-    return sorted(jobs, key=lambda job: -times[job.name])
+    seeds = list(dict.fromkeys(job.experiment.seed for job in jobs))
+    return sorted(jobs, key=lambda job: (seeds.index(job.experiment.seed), -times[job.name]))
 
 
 def runs(number: int) -> str:

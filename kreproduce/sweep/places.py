@@ -1,16 +1,19 @@
 """What the command line says of where runs are started, and the place that it means."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kreproduce.errors import SettingsError
-from kreproduce.sweep import gpus
+from kreproduce.sweep import cores, gpus
 from kreproduce.sweep.children import run_command
 from kreproduce.sweep.computer import Computer
+from kreproduce.sweep.cores import Cores
 from kreproduce.sweep.here import ThisMachine
+from kreproduce.sweep.overview import runs
 
 _SMALLEST = 0.01
 
@@ -71,5 +74,51 @@ class Places:
 
             return Cluster(self.ray, self.gpus_per_run, results, data_dir, say)
         command, logs = run_command(results, data_dir), results / "logs"
-        visible = gpus.visible() if self.several_here else []
-        return nullcontext(ThisMachine(command, logs, self.jobs or 1, visible))
+        return nullcontext(ThisMachine(command, logs, self.jobs or 1, self._gpus, self._cores))
+
+    def in_words(self) -> str:
+        """What each of several runs at a time has of this machine."""
+        if self._gpus:
+            return _shared(self.jobs or 1, len(self._gpus), "GPU")
+        return divided(self._cores, self.jobs or 1)
+
+    @cached_property
+    def _gpus(self) -> list[str]:
+        """Those that several runs are dealt out to."""
+        return gpus.visible() if self.several_here else []
+
+    @cached_property
+    def _cores(self) -> list[Cores]:
+        """The parts of the cores that several runs are dealt out to, where there are no GPUs."""
+        if not self.several_here or self._gpus:
+            return []
+        return cores.divide(cores.usable(), self.jobs or 1)
+
+
+def divided(parts: Sequence[Cores], jobs: int) -> str:
+    """In words, what each of so many runs at a time has of the parts that cores were divided into.
+
+    >>> divided([(0,), (1,)], 2)
+    '2 runs at a time, each on 1 core of its own'
+    >>> divided([(0, 1), (2, 3, 4)], 2)
+    '2 runs at a time, each on 2 or 3 cores of its own'
+    >>> divided([(0,), (1,)], 5)
+    '5 runs at a time on 2 cores, up to 3 on the same'
+    >>> divided([], 2)
+    '2 runs at a time'
+    """
+    if jobs > len(parts):
+        return _shared(jobs, len(parts), "core")
+    sizes = sorted({len(part) for part in parts})
+    plural = "core" if sizes == [1] else "cores"
+    return f"{runs(jobs)} at a time, each on {' or '.join(map(str, sizes))} {plural} of its own"
+
+
+def _shared(jobs: int, number: int, what: str) -> str:
+    """So many runs on so many pieces of hardware that are not divided further."""
+    if not number:
+        return f"{runs(jobs)} at a time"
+    if jobs <= number:
+        return f"{runs(jobs)} at a time, each on 1 {what} of its own"
+    plural = f"{what}s" if number > 1 else what
+    return f"{runs(jobs)} at a time on {number} {plural}, up to {-(-jobs // number)} on the same"

@@ -1,4 +1,4 @@
-"""How long many runs take on so many GPUs, a GPU a run: list scheduling, the longest first."""
+"""How long many runs take on so many GPUs, a GPU a run: list scheduling."""
 
 import heapq
 from collections.abc import Iterable
@@ -26,15 +26,16 @@ class Schedule:
 
 
 def simulate(lengths: Iterable[float], gpus: int) -> Schedule:
-    """Each run, the longest first, goes to the GPU that is free first.
+    """Each run in turn goes to the GPU that is free first.
 
-    That takes at most a third longer than the best of all schedules (Graham 1969).
+    If the longest is the first, that takes at most a third longer than the best of all schedules
+    (Graham 1969).
 
     Args:
-        lengths: seconds that each run takes.
+        lengths: seconds that each run takes, in the order in which they are started.
         gpus: at least one.
     """
-    ordered = sorted(lengths, reverse=True)
+    ordered = list(lengths)
     free = [0.0] * max(1, min(gpus, len(ordered)))  # a heap: when each GPU is free
     for length in ordered:
         heapq.heapreplace(free, free[0] + length)

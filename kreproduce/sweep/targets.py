@@ -1,4 +1,4 @@
-"""What a sweep was asked for: tables of the paper, all of them, or files of settings."""
+"""What a sweep was asked for: tables of the paper, all of them, files of settings, or folders."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from typing import Any
 
 from kreproduce import paper
 from kreproduce.errors import SettingsError, nearest
+
+_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,13 @@ def find(asked: Sequence[str], only: Sequence[str] = ()) -> list[Target]:
     """The rows and files that `asked` names, in the paper's order where it names tables.
 
     Args:
-        asked: numbers of tables, "all", or paths that end in .yaml or .yml.
+        asked: numbers of tables, "all", paths that end in .yaml or .yml, or folders of such files.
+            What is a number or "all" is no folder: one of that name is asked for as ./5.
         only: labels, or parts of labels from the beginning of a word; if there are any, a target
             must have one of them.
 
     Raises:
-        SettingsError: there is no such table, or nothing has such a label.
+        SettingsError: there is no such table, a folder has no files, or nothing has such a label.
     """
     targets = [target for one in asked for target in _targets(one)]
     if not only:
@@ -46,16 +49,41 @@ def find(asked: Sequence[str], only: Sequence[str] = ()) -> list[Target]:
 
 
 def _targets(asked: str) -> list[Target]:
-    if Path(asked).suffix in (".yaml", ".yml"):
-        return [Target(None, asked, asked)]
     if asked == "all":
         return [target for table in paper.TRAINED for target in _table(table)]
     if re.fullmatch("[0-9]{1,3}", asked):
         return _table(int(asked))
+    if _is_folder(asked):
+        return [Target(None, path, path) for path in _files(Path(asked))]
+    if Path(asked).suffix in _SUFFIXES:
+        return [Target(None, asked, asked)]
     raise SettingsError(
-        f"a sweep takes the number of a table ({', '.join(map(str, paper.TRAINED))}), 'all' or "
-        f"files of settings that end in .yaml, not {asked!r}"
+        f"a sweep takes the number of a table ({', '.join(map(str, paper.TRAINED))}), 'all', "
+        f"files of settings that end in .yaml or a folder of them, not {asked!r}"
     )
+
+
+def _is_folder(asked: str) -> bool:
+    try:
+        return bool(asked) and Path(asked).is_dir()
+    except (OSError, ValueError):  # too long a name; one with a NUL
+        return False
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of settings directly in a folder, by name; hidden ones are an editor's."""
+    try:
+        found = sorted(
+            path
+            for path in folder.iterdir()
+            # Also what is no file, such as a link to nowhere: whoever reads it says so.
+            if path.suffix in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+        )
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be read: {error.strerror}") from error
+    if not found:
+        raise SettingsError(f"there are no files of settings that end in .yaml in {folder}")
+    return [str(path) for path in found]
 
 
 def _table(table: int) -> list[Target]:

@@ -24,6 +24,15 @@ REFUSED = {
     "no file": (["nothing.yaml"], "there is no settings file nothing.yaml"),
     "one file of two": (["one.yaml", "nothing.yaml"], "there is no settings file nothing.yaml"),
     "a file's fault": (["bad.yaml"], "bad.yaml: unknown setting 'epoch'"),
+    "a file's fault, with seeds": (["bad.yaml", "--seeds", "1,2"], "bad.yaml: unknown setting"),
+    "a fault in a folder": (["mixed"], "mixed/second.yaml: unknown setting 'epoch'"),
+    "no YAML": (["not"], "not/yaml.yml"),
+    "a fault of an option": (
+        ["one.yaml", "--set", "epoch=2"],
+        "one.yaml with the options given: unknown setting 'epoch'",
+    ),
+    "an empty folder": (["empty"], "there are no files of settings that end in .yaml in empty"),
+    "no folder": (["configs/none"], "or a folder of them, not 'configs/none'"),
     "no such row": (["4", "--only", "V2 5ch"], "no row is called 'V2 5ch'; did you mean"),
     "no such file's row": (["one.yaml", "--only", "two"], "no row is called 'two'"),
     "seeds": (["5", "--seeds", "1,b"], "--seeds takes numbers such as 1,2,3, not '1,b'"),
@@ -61,6 +70,14 @@ def files(kreproduce):
     for name, text in FILES.items():
         (kreproduce.folder / name).write_text(TINY + text)
     (kreproduce.folder / "bad.yaml").write_text("dataset: digits\nepoch: 2\n")
+    for path, text in {
+        "mixed/first.yaml": TINY,
+        "mixed/second.yaml": "dataset: digits\nepoch: 2\n",
+        "not/yaml.yml": "a: [",
+        "empty/notes.txt": "",
+    }.items():
+        (kreproduce.folder / path).parent.mkdir(exist_ok=True)
+        (kreproduce.folder / path).write_text(text)
     return list(FILES)
 
 
@@ -183,6 +200,62 @@ def test_options_pass_through(kreproduce, files):
     assert lines[-3] == "2 runs: 2 missing"  # with the seed asked for, the files are the same
     assert lines[0].split()[1].startswith("mine-v2-16ch-2epochs-")
     assert lines[0].endswith("one.yaml; two.yaml; three.yaml")
+
+
+@pytest.fixture
+def reduced(kreproduce, monkeypatch):
+    """A folder of three files, on a machine without a GPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (kreproduce.folder / "reduced").mkdir()
+    for name, text in FILES.items():
+        (kreproduce.folder / "reduced" / name).write_text(TINY + text)
+    return sorted(FILES)
+
+
+def test_the_plan_of_a_folder(kreproduce, reduced):
+    result = kreproduce("sweep", "reduced", "--seeds", "2,1", "--set", "ch=4", "--dry-run")
+    lines = result.output.splitlines()
+    assert (result.code, result.imported) == (0, [])
+    assert [line.split()[2:4] for line in lines[:2]] == [["seed", "2"], ["seed", "1"]]
+    assert lines[0].endswith("reduced/one.yaml; reduced/three.yaml; reduced/two.yaml")
+    lines = kreproduce("sweep", "reduced", "--dry-run").output.splitlines()
+    assert [line.split()[-1] for line in lines[:3]] == [f"reduced/{name}" for name in reduced]
+
+
+def test_the_plan_says_what_each_of_several_runs_has(kreproduce, reduced):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    output = kreproduce("sweep", "reduced", "--jobs", "2", "--dry-run").output
+    assert output.splitlines()[-1].startswith("2 runs at a time")
+    if cores == 2:
+        assert output.endswith("\n2 runs at a time, each on 1 core of its own\n")
+    many = kreproduce("sweep", "reduced", "--jobs", str(2 * cores + 1), "--dry-run").output
+    if cores > 1:
+        assert many.endswith(f"runs at a time on {cores} cores, up to 3 on the same\n")
+    assert "at a time" not in kreproduce("sweep", "reduced", "--dry-run").output
+
+
+@pytest.mark.slow
+def test_a_folder_is_trained_two_at_a_time_on_a_core_each(kreproduce, reduced):
+    """And all of the first seed before the second, at the end of which the plan knows the time."""
+    arguments = ["reduced", "--seeds", "2,1", "--jobs", "2"]
+    for name, ch in zip(reduced, (4, 8, 16), strict=True):
+        text = TINY.replace("ch: 16", f"ch: {ch}")
+        (kreproduce.folder / "reduced" / name).write_text(text)
+    done = kreproduce("sweep", *arguments)
+    assert (done.code, done.message) == (0, "")
+    lines = done.output.splitlines()
+    planned = [line.split()[1] for line in lines if line.startswith("missing")]
+    started = [line.split(":")[0] for line in lines if ": started" in line]
+    assert len(planned) == 6
+    assert set(started[:3]) == set(planned[:3])
+    if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 2:
+        on = {
+            line.partition(": started ")[2].split(",")[0] for line in lines if ": started" in line
+        }
+        assert on == {f"on core {core}" for core in os.sched_getaffinity(0)}
+    again = kreproduce("sweep", "reduced", "--seeds", "2,1,3", "--jobs", "2", "--dry-run").output
+    assert "9 runs: 6 done, 3 missing\n" in again
+    assert again.endswith(", if none slows another\n")
 
 
 def test_only_one_of_the_files(kreproduce, files):

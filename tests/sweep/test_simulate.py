@@ -17,7 +17,9 @@ from kreproduce.sweep.simulate import simulate
         ([3, 1, 2], 64, 3, 6 / 192),
         ([5], 2, 5, 0.5),
         # The longest first is not always the best: 3 3 | 2 2 2 takes 6.
-        ([2, 2, 2, 3, 3], 2, 7, 12 / 14),
+        ([3, 3, 2, 2, 2], 2, 7, 12 / 14),
+        # In the order given: 1 4 | 1.
+        ([1, 1, 4], 2, 5, 6 / 10),
         ([0.0], 4, 0, 0.0),
     ],
 )
@@ -34,7 +36,7 @@ def test_at_most_a_third_longer_than_the_best_of_all_schedules(seed):
     gpus, lengths = int(random.integers(2, 4)), random.integers(1, 20, 7).tolist()
     schedules = itertools.product(range(gpus), repeat=len(lengths))
     best = min(max(np.bincount(at, weights=lengths)) for at in schedules)
-    found = simulate(lengths, gpus).makespan
+    found = simulate(sorted(lengths, reverse=True), gpus).makespan
     assert best <= found <= (4 / 3 - 1 / (3 * gpus)) * best + 1e-9
 
 
