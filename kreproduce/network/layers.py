@@ -144,13 +144,23 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("kreproduce")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, computed by a fused kernel under TensorFlow on a CPU: the same, but faster."""
+    """Keras' layer with the moving variance of Keras 2, that of the authors.
+
+    Both normalise with a batch's sum of squares over its n values in a channel. Keras 3 averages
+    the same; Keras 2, which computed by TensorFlow's fused kernel, the sum over n - 1. Under
+    TensorFlow on a CPU, where it is faster, that kernel computes this layer, too.
+    """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
+        own = training and self.trainable
         double = keras.backend.standardize_dtype(inputs.dtype) == "float64"
         if self.synchronized or double or mask is not None or not tensorflow_kernels.on_cpu():
-            return super().call(inputs, training, mask)
-        own = training and self.trainable
+            kept = ops.multiply(self.moving_variance, self.momentum)
+            outputs = super().call(inputs, training, mask)
+            if own and mask is None:
+                added = ops.subtract(self.moving_variance, kept)
+                self.moving_variance.assign_add(added / ops.maximum(self._count(inputs) - 1, 1))
+            return outputs
         outputs, mean, variance = tensorflow_kernels.batch_normalization(
             ops.cast(inputs, "float32"),
             self.gamma,
@@ -162,3 +172,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving * self.momentum + new * (1 - self.momentum))
         return ops.cast(outputs, self.compute_dtype)
+
+    def _count(self, inputs: Any) -> Any:
+        """Return n, the values in a channel that a mean is taken over."""
+        count = ops.cast(math.prod(ops.shape(inputs)[:-1]), self.moving_variance.dtype)
+        return count * tensorflow_kernels.replicas() if self.synchronized else count

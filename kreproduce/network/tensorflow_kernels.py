@@ -45,6 +45,14 @@ def on_cpu_with_grouped_convolutions() -> bool:
     return True
 
 
+def replicas() -> int:
+    """Over how many devices TensorFlow spreads a batch."""
+    import tensorflow as tf
+
+    number: int = tf.distribute.get_strategy().num_replicas_in_sync
+    return number
+
+
 def grouped_convolution(inputs: Any, kernel: Any) -> Any:
     """A grouped 1 x 1 convolution without Keras' detour through XLA.
 
@@ -79,7 +87,8 @@ def batch_normalization(
         variance: likewise.
 
     Returns:
-        the outputs, and the mean and variance that they were normalised with.
+        the outputs, and the mean and variance that they were normalised with; the batch's variance
+        with the n - 1 of an unbiased estimate, although the outputs were with n.
     """
     import tensorflow as tf
 
@@ -91,6 +100,4 @@ def batch_normalization(
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         inputs, scale, offset, epsilon=epsilon, is_training=True
     )
-    # It gives the variance of n / (n - 1) for the moving average, where Keras takes the plain one.
-    count = ops.cast(ops.prod(ops.shape(inputs)[:-1]), "float32")
-    return outputs, mean, variance * (ops.maximum(count - 1, 1) / count)
+    return outputs, mean, variance
