@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import platform
 
 from kreproduce.errors import SettingsError, nearest
 
@@ -26,3 +27,13 @@ def check() -> None:
         installed = [other for other in BACKENDS if importlib.util.find_spec(other)]
         way_out = f"or set KERAS_BACKEND={installed[0]}" if installed else "or jax, or torch"
         raise SettingsError(f"{chosen} is not installed: install it with pip, {way_out}")
+
+
+def tune() -> None:
+    """Have TensorFlow compute with oneDNN on every x86 processor; call it before the import.
+
+    By itself it does so on those with AVX-512 alone. With AVX2 a training step of V2 32ch takes a
+    third of the time. What a user has set is left, and a record has the variable.
+    """
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -111,6 +111,7 @@ class Conditions(Strict):
         replicas: how many devices shared each batch.
         sync_batch_norm: whether batch normalisation was over all of them.
         cores: how many the process was allowed to use, which may be fewer than the machine has.
+        instructions: the processor's vector instructions, as Linux names them.
         threads: of the backend's pools, by pool; 0 where the backend has not said.
         deterministic: whether equal runs give equal weights to the last bit.
         backend: Keras' backend.
@@ -130,6 +131,7 @@ class Conditions(Strict):
     replicas: Annotated[Count, Field(ge=1)]
     sync_batch_norm: bool
     cores: Annotated[Count, Field(ge=1)]
+    instructions: tuple[Text, ...]
     threads: dict[Text, Count]
     deterministic: bool
     backend: Text

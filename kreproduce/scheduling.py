@@ -2,6 +2,11 @@
 
 import contextlib
 import os
+import re
+from pathlib import Path
+
+# Of x86 and of Arm, as Linux names them.
+_VECTOR = re.compile(r"avx.*|fma|sse4.*|amx.*|asimd.*|sve.*|sme.*|bf16|i8mm")
 
 
 def cores() -> int:
@@ -9,6 +14,19 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def instructions() -> tuple[str, ...]:
+    """The processor's vector instructions, by which a backend chooses its kernels.
+
+    Machines of one name may differ in them, and then round otherwise. Empty where nobody says.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ()
+    line = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return tuple(sorted(filter(_VECTOR.fullmatch, set(line.partition(":")[2].split()))))
 
 
 def as_batch() -> None:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from kreproduce import backend
+
 # Before TensorFlow is imported: without this it writes about missing GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+backend.tune()  # as the command line does
 
 _SCRIPT = """
 import os, sys

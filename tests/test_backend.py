@@ -1,6 +1,7 @@
 """A backend that is not there is refused before anything slow."""
 
 import importlib.util
+import os
 
 import pytest
 
@@ -41,3 +42,14 @@ def test_the_command_line_refuses_an_unknown_one(kreproduce, monkeypatch):
     assert (refused.code, refused.imported) == (2, [])
     assert "KERAS_BACKEND=tensorflaw is no backend: did you mean 'tensorflow'?" in refused.message
     assert list(kreproduce.folder.iterdir()) == []
+
+
+def test_what_a_user_says_of_onednn_is_left(monkeypatch):
+    monkeypatch.setattr(backend.platform, "machine", lambda: "x86_64")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    backend.tune()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    backend.tune()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"

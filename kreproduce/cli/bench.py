@@ -92,6 +92,7 @@ def bench(
     if asked in ("--memory", "--at-once") and networks and len(networks) > 1:
         raise SettingsError(f"{asked} measures one network, and {len(networks)} were given")
     backend.check()
+    backend.tune()
     findings.check_writable(results)
     where, times = devices or "1", repeats or 15
     if start_up:

@@ -84,6 +84,7 @@ def run(
     ] = None,
 ) -> None:
     """Train, test and record one experiment."""
+    backend.tune()  # the images may be read through TensorFlow, too
     given: dict[str, Any] = {
         "variant": variant,
         "size": size,

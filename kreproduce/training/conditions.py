@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,23 +17,17 @@ from kreproduce.training import optimizer
 from kreproduce.training.assembly import Assembly
 from kreproduce.training.devices import Devices, threads
 
-# By these a backend is told to compute otherwise: other kernels, other numbers of threads.
-_TELLING: tuple[str, ...] = (
-    "TF_",
-    "XLA_",
-    "JAX_",
-    "ONEDNN_",
-    "DNNL_",
-    "OMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "KMP_",
+# Variables by which a backend is told to compute otherwise: other kernels, other numbers of threads.
+# Not all of "TF_", for which Terraform's begin with it, too.
+_TELLING = re.compile(
+    r"(ATEN|CUBLAS|CUDA|CUDNN|DNNL|JAX|KERAS|KMP|MKL|NCCL|NVIDIA|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH"
+    r"|XLA|TF_(AUTO|CPU|CUDNN|DETERMINISTIC|DISABLE|ENABLE|FP16|GPU|MKL|NUM|ONEDNN|OVERRIDE|USE|XLA)"
+    r")_.+|NPROC"
 )
-_TELLING += ("PYTORCH_", "TORCH_", "CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "NCCL_", "ATEN_")
-_TELLING += ("KERAS_", "NPROC")
-# Of these, what says nothing of numbers, or stands in the conditions already.
-_MUTE: tuple[str, ...] = ("TF_CPP_", "TF_CONFIG", "TF_FORCE_GPU_ALLOW_GROWTH", "XLA_PYTHON_CLIENT_")
-_MUTE += ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "KERAS_BACKEND", "KERAS_HOME")
+# Of these, what says nothing of numbers (places, memory), or stands in the conditions already.
+_MUTE = re.compile(
+    r".+_(HOME|PATH|DIR|ROOT|FILE|ALLOCATOR|VISIBLE_DEVICES|VERBOSE)|KERAS_BACKEND|XLA_PYTHON_.+"
+)
 _LONGEST = 300  # characters
 
 
@@ -44,6 +39,7 @@ def of(assembly: Assembly, devices: Devices) -> Conditions:
         replicas=devices.replicas,
         sync_batch_norm=devices.sync_batch_norm and devices.replicas > 1,
         cores=scheduling.cores(),
+        instructions=scheduling.instructions(),
         threads=threads(),
         deterministic=devices.deterministic,
         backend=keras.backend.backend(),
@@ -64,7 +60,7 @@ def environment() -> dict[str, str]:
     return {
         printable(name): printable(value if len(value) <= _LONGEST else _shortened(value))
         for name, value in sorted(os.environ.items())
-        if name.startswith(_TELLING) and not name.startswith(_MUTE)
+        if _TELLING.fullmatch(name) and not _MUTE.fullmatch(name)
     }
 
 

@@ -25,6 +25,7 @@ CONDITIONS = {
     "replicas": 1,
     "sync_batch_norm": False,
     "cores": 16,
+    "instructions": ["avx2", "fma"],
     "threads": {},
     "deterministic": True,
     "backend": "tensorflow",

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -91,6 +92,9 @@ def test_the_record_is_complete(finished):
     assert conditions["cores"] == len(os.sched_getaffinity(0))
     assert conditions["threads"] == {"intra_op": 0, "inter_op": 0}
     assert conditions["floatx"] == "float32"
+    if platform.machine() == "x86_64":
+        assert conditions["environment"]["TF_ENABLE_ONEDNN_OPTS"] == "1"
+        assert "sse4_1" in conditions["instructions"]
     assert conditions["optimizer"] == {"name": optimizer.NAME, "formula": optimizer.FORMULA}
     assert [session["conditions"] for session in record["sessions"]] == [conditions]
     assert record["parameters"] == 614_259

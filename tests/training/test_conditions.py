@@ -1,0 +1,85 @@
+"""What a record says of the conditions, and what is said when a run goes on under others."""
+
+import pytest
+from tables.recorded import parsed, record_of
+
+from kreproduce.experiment import resolve
+from kreproduce.training import conditions
+
+
+@pytest.fixture
+def session():
+    return parsed(record_of(resolve({"dataset": "digits"}))).sessions[0]
+
+
+def under(session, **changes):
+    return session.model_copy(
+        update={"conditions": session.conditions.model_copy(update=changes)}
+    )
+
+
+def test_equal_conditions_are_no_change(session):
+    later = session.model_copy(update={"started": "2027-01-01T00:00:00+00:00", "epoch": 3})
+    assert conditions.changes(session, later) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cores": 1}, "cores was 16 and is 1"),
+        ({"threads": {"intra_op": 2}}, "threads (intra_op) was None and is 2"),
+        ({"instructions": ("avx512f",)}, "instructions was ('avx2', 'fma') and is ('avx512f',)"),
+        ({"floatx": "float64"}, "floatx was float32 and is float64"),
+        ({"environment": {"XLA_FLAGS": "--a"}}, "XLA_FLAGS was None and is --a"),
+        ({"versions": {"keras": "4"}}, "the version of keras was 3.15.1 and is 4"),
+        ({"steps_per_execution": 1}, "steps_per_execution was 8 and is 1"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_every_change_is_said(session, changes, said):
+    assert said in conditions.changes(session, under(session, **changes))
+
+
+def test_another_commit_and_an_edited_checkout_are_said(session):
+    code = session.code.model_copy(update={"commit": "1" * 40, "dirty": True})
+    said = conditions.changes(session, session.model_copy(update={"code": code}))
+    assert said == [
+        "changes since the commit was False and is True",
+        f"the commit was {'0' * 40} and is {'1' * 40}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_XLA_FLAGS", "XLA_FLAGS"),
+        *("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "NVIDIA_TF32_OVERRIDE", "TF_DETERMINISTIC_OPS"),
+        *("KERAS_MAX_EPOCHS", "NPROC", "JAX_DEFAULT_MATMUL_PRECISION"),
+    ],
+)
+def test_what_tells_a_backend_to_compute_otherwise_is_recorded(monkeypatch, name):
+    monkeypatch.setenv(name, "3")
+    assert conditions.environment()[name] == "3"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("TF_CLI_CONFIG_FILE", "TF_VAR_secret", "TF_DATA_DIR", "TF_CONFIG", "TF_CPP_MIN_LOG_LEVEL"),
+        *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "CUDA_CACHE_PATH", "TORCH_HOME", "ONEDNN_VERBOSE"),
+        *("KERAS_BACKEND", "KERAS_HOME", "XLA_PYTHON_CLIENT_PREALLOCATE", "HOME", "PATH"),
+        *("TF_FORCE_GPU_ALLOW_GROWTH",),
+    ],
+)
+def test_what_says_nothing_of_numbers_is_not(monkeypatch, name):
+    monkeypatch.setenv(name, "3")
+    assert name not in conditions.environment()
+
+
+def test_long_values_stay_apart(monkeypatch):
+    found = []
+    for last in "ab":
+        monkeypatch.setenv("XLA_FLAGS", "--flag " * 1000 + last)
+        found.append(conditions.environment()["XLA_FLAGS"])
+    assert found[0] != found[1]
+    assert max(map(len, found)) <= 300
