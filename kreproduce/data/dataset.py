@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce import paper
-from kreproduce.data import resize, sources, splits
+from kreproduce.data import originals, resize, sources, splits
 from kreproduce.data.images import Image, fingerprint
 from kreproduce.errors import DataError
 from kreproduce.experiment import Experiment
@@ -37,7 +36,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
 
     Raises:
         DataError: they are missing, damaged, of another number of classes, or foreign under the
-            name of a dataset of the paper.
+            name of a dataset that has original ones.
         SettingsError: the limit takes fewer images than there are classes.
     """
     return of_source(experiment, sources.open_source(location, experiment.dataset))
@@ -45,7 +44,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
 
 def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
     """The images of `source` as `load` reads them, with its errors."""
-    foreign = sources.foreign_reason(source, experiment.dataset)
+    foreign = originals.foreign_reason(source, experiment.dataset)
     _check(experiment, source, foreign)
     split = divide(source)
     if experiment.limit is not None:
@@ -102,7 +101,7 @@ def _check(experiment: Experiment, source: sources.Source, foreign: str | None) 
             f"the images have {found} classes and the network {experiment.classes}; "
             f"say --set classes={found}, or give the right images"
         )
-    if foreign is not None and experiment.data_name in paper.IMAGES:
+    if foreign is not None and experiment.data_name in originals.SIZES:
         raise DataError(
             f"these are not the original images of {experiment.data_name} ({foreign}); "
             f"give them a name of their own, say --data-name {experiment.dataset}-mine"

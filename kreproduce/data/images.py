@@ -39,6 +39,8 @@ class Source:
         sequence: Whether the images were published as one sequence that runs across the
             classes, as CIFAR-10's were, and not in a folder a class.
         cached: Whether they are read from a cache of this package's.
+        unpublished: The files of a folder that are not the published ones, none where all are;
+            None where nobody compared them.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Source:
     listing: str
     sequence: bool = False
     cached: bool = False
+    unpublished: tuple[str, ...] | None = None
 
     def read(
         self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
