@@ -46,8 +46,8 @@ class About(BaseModel):
     unpublished: list[str] | None = None  # older caches say nothing of it
 
     @property
-    def is_of_folder(self) -> bool:
-        """Whether the images are a folder's that were not found to be published files."""
+    def may_be_anything(self) -> bool:
+        """As that of `Source`."""
         return self.kind == "folder" and self.unpublished != []
 
 

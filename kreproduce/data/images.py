@@ -55,6 +55,11 @@ class Source:
     cached: bool = False
     unpublished: tuple[str, ...] | None = None
 
+    @property
+    def may_be_anything(self) -> bool:
+        """Whether the images are a folder's that were not found to be published files."""
+        return self.kind == "folder" and self.unpublished != ()
+
     def read(
         self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
     ) -> Iterator[Image]:
@@ -82,6 +87,26 @@ class Source:
                     yield from ahead.popleft().result()
             while ahead:
                 yield from ahead.popleft().result()
+
+
+def same(one: Source, other: Source) -> bool:
+    """Whether two sources have the same images, names and classes in the same order.
+
+    Every image of both is decoded, up to the first that differs.
+
+    Raises:
+        DataError: One of them is damaged.
+    """
+    if not (
+        (one.class_names, one.names, one.sequence)
+        == (other.class_names, other.names, other.sequence)
+        and np.array_equal(one.labels, other.labels)
+        and np.array_equal(one.parts, other.parts)
+    ):
+        return False
+    every = range(len(one.labels))
+    pairs = zip(one.read(every), other.read(every), strict=True)
+    return all(np.array_equal(image, counterpart) for image, counterpart in pairs)
 
 
 def decode_image(data: bytes, name: str) -> Image:

@@ -18,8 +18,9 @@ from filelock import FileLock, Timeout
 from kreproduce import quiet
 from kreproduce.data import archives, cache, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
-from kreproduce.data.images import Source, reason
-from kreproduce.data.tfds import default_root, prepared, read_tfds
+from kreproduce.data.images import Source, reason, same
+from kreproduce.data.sources import Location
+from kreproduce.data.tfds import default_root
 from kreproduce.errors import DataError, LockedError, SettingsError, StorageError, nearest
 from kreproduce.experiment import dataset_of
 
@@ -46,17 +47,17 @@ def prepare(dataset: str, data_dir: Path | None = None) -> Path:
     _check_published(dataset)
     root = default_root() if data_dir is None else data_dir
     path = cache.path_in(root, dataset)
-    if path.exists():
-        if cache.peek(path, dataset).is_of_folder:
+    found = sources.prepared_in(root, dataset)
+    if found and found.path == path:
+        if found.of_folder:
             raise _taken(path, "a folder")
         return path
     origin = heldout.origin(dataset)
-    version = prepared(root, origin)
-    if version is None and not _answers(PUBLISHED[origin].url):
+    if not found and not _answers(PUBLISHED[origin].url):
         raise _no_network(dataset)
     with _locked(root, dataset):
-        version = version or _download(origin, root)
-        _keep(_part_of(read_tfds(version, origin), dataset), path)
+        location = found or Location("tfds", _download(origin, root))
+        _keep(sources.open_source(location, dataset), path)
     return path
 
 
@@ -89,7 +90,7 @@ def prepare_archive(
     path = cache.path_in(root, dataset)
     origin = heldout.origin(dataset)
     with archives.opened(archive, origin, published) as source, _locked(root, dataset):
-        _keep(_part_of(source, dataset), path)
+        _keep(source if dataset == origin else heldout.taken_from(source), path)
     return path
 
 
@@ -128,11 +129,6 @@ def _check_published(dataset: str) -> None:
         raise SettingsError(
             f"there is nothing to download for '{dataset}': {nearest(dataset, known)}"
         )
-
-
-def _part_of(source: Source, dataset: str) -> Source:
-    """What `dataset` has of its origin."""
-    return source if source.name == dataset else heldout.taken_from(source)
 
 
 def _no_network(dataset: str) -> DataError:
@@ -204,10 +200,11 @@ def _locked(root: Path, dataset: str) -> Iterator[None]:
 
 
 def _keep(source: Source, path: Path) -> None:
-    """Writes a cache, unless one of just these images is there."""
+    """Writes a cache, unless one of just these images, pixel by pixel, is there."""
     if path.exists():
-        there = cache.peek(path, source.name)
-        if (there.kind, there.listing) == (source.kind, source.listing):
+        cache.peek(path, source.name)  # refuses one of another dataset
+        there = cache.read(path)
+        if there.may_be_anything == source.may_be_anything and same(there, source):
             return
         raise _taken(path, "a folder" if there.kind == "folder" else f"the {there.kind}")
     cache.write(source, path)

@@ -62,9 +62,9 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
                 f"'{dataset}' is not among the datasets that are found without --data-dir: "
                 f"{nearest(dataset, DATASETS)}"
             )
-        return _prepared(default_root(), dataset) or Location("tfds", None)
+        return prepared_in(default_root(), dataset) or Location("tfds", None)
     check_folder(data_dir)
-    found = _prepared(data_dir, dataset)
+    found = prepared_in(data_dir, dataset)
     if found:
         return found
     others = prepared_names(data_dir)
@@ -76,6 +76,25 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
     folder = layouts.inner(data_dir, dataset)
     published = dataset == heldout.NAME and cifar.is_published(folder)
     return Location("folder", folder, of_folder=not published)
+
+
+def prepared_in(folder: Path, dataset: str) -> Location | None:
+    """A cache of `dataset` in `folder`, or else what one could be made of.
+
+    That is TFDS' version or, of a dataset that is part of another, an original cache of that one.
+
+    Raises:
+        DataError: There is a cache, and it is damaged.
+    """
+    path = cache.path_in(folder, dataset)
+    if path.exists():
+        return Location("cache", path, of_folder=cache.peek(path, dataset).may_be_anything)
+    origin = heldout.origin(dataset)
+    path = cache.path_in(folder, origin)
+    if path.exists() and not cache.peek(path, origin).may_be_anything:
+        return Location("cache", path)
+    version = prepared(folder, origin)
+    return Location("tfds", version) if version else None
 
 
 def open_source(location: Location, dataset: str) -> Source:
@@ -114,15 +133,6 @@ def class_names(location: Location, dataset: str) -> tuple[str, ...]:
     if location.kind == "cache" and location.path is not None:
         return tuple(cache.peek(location.path, dataset).class_names)
     return open_source(location, dataset).class_names
-
-
-def _prepared(folder: Path, dataset: str) -> Location | None:
-    for name in dict.fromkeys((dataset, heldout.origin(dataset))):
-        path = cache.path_in(folder, name)
-        if path.exists():
-            return Location("cache", path, of_folder=cache.peek(path, name).is_of_folder)
-    version = prepared(folder, heldout.origin(dataset))
-    return Location("tfds", version) if version else None
 
 
 def _digits() -> Source:
