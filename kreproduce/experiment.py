@@ -60,7 +60,8 @@ class Experiment(Strict):
     """The settings of one run, complete.
 
     Attributes:
-        dataset: cifar10, malaria, colorectal_histology, digits, or a name for a folder of images.
+        dataset: cifar10, cifar10-heldout, malaria, colorectal_histology, digits, or a name for a
+            folder of images.
         data_name: what its images are called in records; the dataset's own name is kept for the
             original images.
         classes: number of classes.

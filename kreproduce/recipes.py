@@ -26,14 +26,18 @@ _MEDICAL: Values = {
     "validation": "fourfold",
 }
 
+_CIFAR10: Values = {
+    "classes": 10,
+    "epochs": 50,
+    "resize": "pil",
+    "augmentation": _CIFAR10_AUGMENTATION,
+    "validation": "augmented",
+}
+
 RECIPES: dict[str, Values] = {
-    "cifar10": {
-        "classes": 10,
-        "epochs": 50,
-        "resize": "pil",
-        "augmentation": _CIFAR10_AUGMENTATION,
-        "validation": "augmented",
-    },
+    "cifar10": _CIFAR10,
+    # Its training images alone, to choose settings with; not of the paper.
+    "cifar10-heldout": _CIFAR10,
     "malaria": _MEDICAL | {"classes": 2, "epochs": 75},
     "colorectal_histology": _MEDICAL | {"classes": 8, "epochs": 1000},
     # A demonstration that takes two minutes on a laptop; not of the paper.
@@ -78,7 +82,7 @@ def complete(values: Values) -> Values:
     if values.get("variant") == "baseline":
         recipe["ch"] = None
     values = recipe | values
-    if dataset == "cifar10":
+    if _is_cifar10(dataset):
         values = _cifar10(values) | values
     return {"cycle": cycle(values["epochs"])} | values
 
@@ -94,8 +98,13 @@ def cycle(epochs: int) -> int:
 
 def gpu_precision(dataset: str, variant: str, epochs: int) -> str:
     """What precision "auto" means on a GPU: the authors' (on a CPU it is float32)."""
-    mixed = dataset == "cifar10" and variant != "baseline" and not _long(epochs)
+    mixed = _is_cifar10(dataset) and variant != "baseline" and not _long(epochs)
     return "mixed_float16" if mixed else "float32"
+
+
+def _is_cifar10(dataset: str) -> bool:
+    """Whether its images are CIFAR-10's, or some of them."""
+    return RECIPES.get(dataset) is _CIFAR10
 
 
 def _cifar10(values: Values) -> Values:

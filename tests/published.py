@@ -77,10 +77,10 @@ LAYOUTS = {
 }
 
 
-def unpacked(folder, dataset):
-    """The archive of `dataset` as it lies in `folder` once unpacked; returns its top folder."""
-    top, files, _ = LAYOUTS[dataset]
-    for name, content in files().items():
+def unpacked(folder, dataset, files=None):
+    """The archive of `dataset`, or one of `files`, unpacked in `folder`; returns its top folder."""
+    top, own, _ = LAYOUTS[dataset]
+    for name, content in (files or own()).items():
         path = folder / top / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

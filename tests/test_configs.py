@@ -14,7 +14,7 @@ from kreproduce.network.cost import count
 from kreproduce.network.description import describe
 
 FOLDER = Path(__file__).parent.parent / "configs"
-FILES = sorted(FOLDER.iterdir())
+FILES = sorted(FOLDER.glob("*.yaml"))
 HEADER = re.compile(
     r"# Tables? (?P<tables>[\d, and]+): (?P<label>.+)\n"
     r"#\n"

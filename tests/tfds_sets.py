@@ -26,13 +26,13 @@ def store(root, name, version, shape, class_names, extra, splits):
     )
 
 
-def store_cifar10(root):
+def store_cifar10(root, training=40):
     def examples(part, n, first):
         for i in range(n):
             label, pixels = i % 10, picture(first + i, 32)
             yield i, {"id": f"{part}_{i:05d}", "image": pixels, "label": label}
 
-    splits = {"train": examples("train", 40, 0), "test": examples("test", 20, 100)}
+    splits = {"train": examples("train", training, 0), "test": examples("test", 20, 100)}
     store(root, "cifar10", "3.0.2", (32, 32, 3), list("abcdefghij"), ["id"], splits)
 
 

@@ -20,7 +20,8 @@ Dataset = Annotated[
     str,
     typer.Argument(
         metavar="DATASET",
-        help="cifar10, malaria, colorectal_histology or digits; with --data-dir any name.",
+        help="cifar10, cifar10-heldout, malaria, colorectal_histology or digits; with --data-dir "
+        "any name.",
     ),
 ]
 DataDir = Annotated[
@@ -40,7 +41,8 @@ def prepare(
         str,
         typer.Argument(
             metavar="DATASET",
-            help="cifar10, malaria or colorectal_histology; with --folder any name.",
+            help="cifar10, cifar10-heldout, malaria or colorectal_histology; with --folder any "
+            "name.",
         ),
     ],
     archive: Annotated[
@@ -54,7 +56,8 @@ def prepare(
         typer.Option(
             readable=False,
             metavar="FOLDER",
-            help="A folder of images instead, which are not the original ones; needs --data-dir.",
+            help="A folder of images instead, which can be original only for cifar10-heldout; "
+            "needs --data-dir.",
         ),
     ] = None,
     data_dir: Annotated[

@@ -27,8 +27,8 @@ def run(
         str,
         typer.Argument(
             metavar="DATASET|FILE.yaml",
-            help="cifar10, malaria, colorectal_histology or digits; with --data-dir any name; "
-            "or a file of settings.",
+            help="cifar10, cifar10-heldout, malaria, colorectal_histology or digits; with "
+            "--data-dir any name; or a file of settings.",
         ),
     ],
     variant: Annotated[str | None, typer.Option(help="baseline, v1 or v2 (default).")] = None,

@@ -43,6 +43,12 @@ class About(BaseModel):
     names: list[str]
     listing: str
     sequence: bool
+    unpublished: list[str] | None = None  # older caches say nothing of it
+
+    @property
+    def may_be_anything(self) -> bool:
+        """As that of `Source`."""
+        return self.kind == "folder" and self.unpublished != []
 
 
 def path_in(folder: Path, dataset: str) -> Path:
@@ -124,6 +130,7 @@ def read(path: Path) -> Source:
         listing=about.listing,
         sequence=about.sequence,
         cached=True,
+        unpublished=None if about.unpublished is None else tuple(about.unpublished),
     )
 
 
@@ -135,6 +142,7 @@ def _about(source: Source) -> bytes:
         names=source.names,
         listing=source.listing,
         sequence=source.sequence,
+        unpublished=None if source.unpublished is None else list(source.unpublished),
     )
     # Not by pydantic, which knows no file names that are not Unicode.
     return json.dumps(about.model_dump()).encode()

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce import paper, recipes
+from kreproduce import recipes
 from kreproduce.data import dataset as datasets
-from kreproduce.data import sources
+from kreproduce.data import originals, sources
 from kreproduce.data.images import Image, Source, fingerprint
 from kreproduce.data.splits import Split
 from kreproduce.errors import DataError
@@ -20,7 +20,7 @@ class Findings:
     Attributes:
         source: The images.
         split: How they are divided.
-        foreign: Why they are not the paper's, or None where they are.
+        foreign: Why they are not the original ones, or None where they are.
         sizes: The heights and widths of the sound ones, each (height, width), sorted.
         fingerprint: As in the record of a run on all of them with the dataset's usual input;
             None where one is damaged.
@@ -70,7 +70,7 @@ def check(dataset: str, location: sources.Location) -> Findings:
     return Findings(
         source=source,
         split=split,
-        foreign=sources.foreign_reason(source, dataset),
+        foreign=originals.foreign_reason(source, dataset),
         sizes=sorted(sizes),
         fingerprint=None if damaged else fingerprint(images, source.labels[order]),
         faults=[*_other_counts(source, dataset), *(damaged[index] for index in sorted(damaged))],
@@ -78,23 +78,27 @@ def check(dataset: str, location: sources.Location) -> Findings:
 
 
 def _other_counts(source: Source, dataset: str) -> list[str]:
-    """The classes of a dataset of the paper that have more or fewer images than there."""
-    if dataset not in paper.IMAGES:
+    """The classes of a published dataset that have more or fewer images than there."""
+    expected = originals.counts(dataset)
+    if not expected:
         return []
-    expected = paper.IMAGES[dataset]
-    classes = len(source.class_names)
+    classes, published = len(source.class_names), len(next(iter(expected.values())))
     faults = []
-    if classes != expected.classes:
-        faults.append(f"{classes} classes, and the paper has {expected.classes}")
-    for part in sorted(set(source.parts.tolist()) | set(expected.parts)):
-        labels = source.labels[source.parts == part]
-        wanted = expected.parts.get(part, 0)
+    if classes != published:
+        faults.append(f"{classes} classes, and the original has {published}")
+    for part in sorted(set(source.parts.tolist()) | set(expected)):
+        found = np.bincount(source.labels[source.parts == part], minlength=classes).tolist()
         where = "" if part == "all" else f"{part} "
         faults += [
-            f"class {name} has {found:,} {where}images, and {wanted:,} in the paper"
-            for name, found in zip(
-                source.class_names, np.bincount(labels, minlength=classes).tolist(), strict=True
+            f"class {name} has {count:,} {where}images, and {wanted:,} in the original"
+            for name, count, wanted in zip(
+                source.class_names, found, _of_each(expected.get(part), classes), strict=True
             )
-            if found != wanted
+            if count != wanted
         ]
     return faults
+
+
+def _of_each(expected: list[int] | None, classes: int) -> list[int]:
+    """The published numbers for so many classes, 0 for those that are too many."""
+    return [*(expected or []), *[0] * classes][:classes]

@@ -4,7 +4,9 @@ An image is 3,073 bytes: its label, then the red, the green and the blue pixels,
 (https://www.cs.toronto.edu/~kriz/cifar.html).
 """
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +21,20 @@ PARTS = {
     "test": ("test_batch.bin",),
 }
 FILES = (*PARTS["train"], *PARTS["test"])
+MD5 = dict(
+    zip(
+        PARTS["train"],
+        (
+            "5dd7e06a14cb22eb9f671a540d1b7c25",
+            "5ea93a67294ea407fff1d09f752e9692",
+            "942cd6a4bcdd0dd3c604fbe906cb4421",
+            "ae636b3ba5c66a11e91e8cb52e771fcb",
+            "53f37980c15c3d472c316c40844f3f0d",
+        ),
+        strict=True,
+    )
+)
+"""Of the published training batches."""
 LARGEST = 64 * 2**20  # bytes of a file; the published ones have 31 million
 
 _CLASSES = (
@@ -40,8 +56,40 @@ def read_folder(folder: Path) -> Source:
     Raises:
         DataError: One of them is missing, unreadable or damaged.
     """
+    return from_batches(_contents(folder, FILES), folder, "folder")
+
+
+def read_training(folder: Path) -> Source:
+    """Reads the five training batches in `folder`, and compares them with the published ones.
+
+    Raises:
+        DataError: As of `read_folder`.
+    """
+    contents = _contents(folder, PARTS["train"])
+    source = from_batches(contents, folder, "folder")
+    return replace(source, unpublished=_unpublished(contents))
+
+
+def is_published(folder: Path) -> bool:
+    """Whether the five training batches in `folder` have the published bytes.
+
+    Raises:
+        DataError: One of them is missing or unreadable.
+    """
+    return not _unpublished(_contents(folder, PARTS["train"]))
+
+
+def _unpublished(contents: Mapping[str, bytes]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, content in contents.items()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]
+    )
+
+
+def _contents(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     contents = {}
-    for name in FILES:
+    for name in names:
         path = folder / name
         if not path.is_file():
             raise DataError(f"{path} is missing: unpack the archive of CIFAR-10 anew")
@@ -53,18 +101,18 @@ def read_folder(folder: Path) -> Source:
                 f"{path} cannot be read ({error.strerror or reason(error)}): "
                 "mend its permissions, or unpack the archive of CIFAR-10 anew"
             ) from error
-    return from_batches(contents, folder, "folder")
+    return contents
 
 
 def from_batches(
     contents: Mapping[str, bytes], where: Path, kind: Literal["archive", "folder"]
 ) -> Source:
-    """The images in the contents of the six files.
+    """The images in the contents of the six files, or of the training batches alone.
 
     They have the ids that TFDS gives them: train_00000, train_00001 and so on.
 
     Args:
-        contents: The content of each of FILES.
+        contents: The content of each of FILES, or of each of PARTS["train"].
         where: The folder or the archive that they are from, for messages.
         kind: Of the source.
 
@@ -74,6 +122,7 @@ def from_batches(
     records = {
         part: np.concatenate([_records(contents[name], where / name) for name in names])
         for part, names in PARTS.items()
+        if not contents.keys().isdisjoint(names)
     }
     every = np.concatenate(list(records.values()))
     pixels = every[:, 1:].reshape(-1, 3, _SIDE, _SIDE)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce import paper
-from kreproduce.data import resize, sources, splits
+from kreproduce.data import originals, resize, sources, splits
 from kreproduce.data.images import Image, fingerprint
 from kreproduce.data.record import Images
 from kreproduce.errors import DataError
@@ -40,7 +39,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
 
     Raises:
         DataError: they are missing, damaged, of another number of classes, or foreign under the
-            name of a dataset of the paper.
+            name of a dataset that has original ones.
         SettingsError: the limit takes fewer images than there are classes.
     """
     return of_source(experiment, sources.open_source(location, experiment.dataset))
@@ -48,7 +47,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
 
 def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
     """The images of `source` as `load` reads them, with its errors."""
-    foreign = sources.foreign_reason(source, experiment.dataset)
+    foreign = originals.foreign_reason(source, experiment.dataset)
     _check(experiment, source, foreign)
     split = divide(source)
     if experiment.limit is not None:
@@ -134,7 +133,7 @@ def _check(experiment: Experiment, source: sources.Source, foreign: str | None) 
             f"the names of the {found:,} classes have more than {_LONGEST_NAMES:,} characters "
             "together, too many for a record; give them shorter names"
         )
-    if foreign is not None and experiment.data_name in paper.IMAGES:
+    if foreign is not None and experiment.data_name in originals.SIZES:
         raise DataError(
             f"these are not the original images of {experiment.data_name} ({foreign}); "
             f"give them a name of their own, say --data-name {experiment.dataset}-mine"

@@ -39,6 +39,8 @@ class Source:
         sequence: Whether the images were published as one sequence that runs across the
             classes, as CIFAR-10's were, and not in a folder a class.
         cached: Whether they are read from a cache of this package's.
+        unpublished: The files of a folder that are not the published ones, none where all are;
+            None where nobody compared them.
     """
 
     name: str
@@ -51,6 +53,12 @@ class Source:
     listing: str
     sequence: bool = False
     cached: bool = False
+    unpublished: tuple[str, ...] | None = None
+
+    @property
+    def may_be_anything(self) -> bool:
+        """Whether the images are a folder's that were not found to be published files."""
+        return self.kind == "folder" and self.unpublished != ()
 
     def read(
         self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
@@ -79,6 +87,26 @@ class Source:
                     yield from ahead.popleft().result()
             while ahead:
                 yield from ahead.popleft().result()
+
+
+def same(one: Source, other: Source) -> bool:
+    """Whether two sources have the same images, names and classes in the same order.
+
+    Every image of both is decoded, up to the first that differs.
+
+    Raises:
+        DataError: One of them is damaged.
+    """
+    if not (
+        (one.class_names, one.names, one.sequence)
+        == (other.class_names, other.names, other.sequence)
+        and np.array_equal(one.labels, other.labels)
+        and np.array_equal(one.parts, other.parts)
+    ):
+        return False
+    every = range(len(one.labels))
+    pairs = zip(one.read(every), other.read(every), strict=True)
+    return all(np.array_equal(image, counterpart) for image, counterpart in pairs)
 
 
 def decode_image(data: bytes, name: str) -> Image:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kreproduce.data import cifar
+from kreproduce.data import cifar, heldout
 from kreproduce.errors import DataError
 
 
@@ -44,9 +44,11 @@ def inner(folder: Path, dataset: str) -> Path:
     """Where the images lie in `folder`: in the folder of the dataset's archive, or in itself.
 
     Raises:
-        DataError: There is only CIFAR-10's other archive, of Python pickles.
+        DataError: There is only CIFAR-10's other archive, of Python pickles; or no batch of
+            CIFAR-10 where only these will do.
     """
-    if dataset == "cifar10":
+    is_cifar10 = heldout.origin(dataset) == heldout.ORIGIN
+    if is_cifar10:
         top = cifar.FOLDER
     elif dataset in LAYOUTS:
         top = LAYOUTS[dataset].folder
@@ -55,9 +57,14 @@ def inner(folder: Path, dataset: str) -> Path:
     if (folder / top).is_dir():
         return folder / top
     pickles = folder.name == _PICKLES or (folder / _PICKLES).is_dir()
-    if dataset == "cifar10" and pickles and not (folder / "train").is_dir():
+    if is_cifar10 and pickles and not (folder / "train").is_dir():
         raise DataError(
             f"{folder} holds CIFAR-10 as Python pickles, which can run any code: "
             "get cifar-10-binary.tar.gz instead"
+        )
+    if dataset == heldout.NAME and not cifar.is_folder(folder):
+        raise DataError(
+            f"{folder} holds no {cifar.FOLDER}: '{dataset}' is CIFAR-10's training batches in "
+            "their order, which no other folder of images has; pass one that holds them"
         )
     return folder

@@ -16,10 +16,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kreproduce import quiet
-from kreproduce.data import archives, cache, sources
+from kreproduce.data import archives, cache, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
-from kreproduce.data.images import Source, reason
-from kreproduce.data.tfds import default_root, prepared, read_tfds
+from kreproduce.data.images import Source, reason, same
+from kreproduce.data.sources import Location
+from kreproduce.data.tfds import default_root
 from kreproduce.errors import DataError, LockedError, SettingsError, StorageError, nearest
 from kreproduce.experiment import dataset_of
 
@@ -30,7 +31,7 @@ def prepare(dataset: str, data_dir: Path | None = None) -> Path:
     """Downloads `dataset` through TFDS, unless that has been done, and puts it into a cache.
 
     Args:
-        dataset: One of cifar10, malaria and colorectal_histology.
+        dataset: One of cifar10, cifar10-heldout, malaria and colorectal_histology.
         data_dir: TFDS' data directory; its usual one where None.
 
     Returns:
@@ -46,16 +47,17 @@ def prepare(dataset: str, data_dir: Path | None = None) -> Path:
     _check_published(dataset)
     root = default_root() if data_dir is None else data_dir
     path = cache.path_in(root, dataset)
-    if path.exists():
-        if cache.peek(path, dataset).kind == "folder":
+    found = sources.prepared_in(root, dataset)
+    if found and found.path == path:
+        if found.of_folder:
             raise _taken(path, "a folder")
         return path
-    version = prepared(root, dataset)
-    if version is None and not _answers(PUBLISHED[dataset].url):
+    origin = heldout.origin(dataset)
+    if not found and not _answers(PUBLISHED[origin].url):
         raise _no_network(dataset)
     with _locked(root, dataset):
-        version = version or _download(dataset, root)
-        _keep(read_tfds(version, dataset), path)
+        location = found or Location("tfds", _download(origin, root))
+        _keep(sources.open_source(location, dataset), path)
     return path
 
 
@@ -68,7 +70,7 @@ def prepare_archive(
     """Puts the images of a published archive, fetched by hand, into a cache.
 
     Args:
-        dataset: One of cifar10, malaria and colorectal_histology.
+        dataset: One of cifar10, cifar10-heldout, malaria and colorectal_histology.
         archive: The file.
         data_dir: Where to keep the cache; in TFDS' usual data directory where None.
         published: What the file must be, by dataset.
@@ -86,8 +88,9 @@ def prepare_archive(
     _check_published(dataset)
     root = default_root() if data_dir is None else data_dir
     path = cache.path_in(root, dataset)
-    with archives.opened(archive, dataset, published) as source, _locked(root, dataset):
-        _keep(source, path)
+    origin = heldout.origin(dataset)
+    with archives.opened(archive, origin, published) as source, _locked(root, dataset):
+        _keep(source if dataset == origin else heldout.taken_from(source), path)
     return path
 
 
@@ -121,14 +124,15 @@ def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
 def _check_published(dataset: str) -> None:
     if dataset == "digits":
         raise SettingsError("'digits' comes with scikit-learn: there is nothing to prepare")
-    if dataset not in PUBLISHED:
+    if heldout.origin(dataset) not in PUBLISHED:
+        known = (*PUBLISHED, heldout.NAME)
         raise SettingsError(
-            f"there is nothing to download for '{dataset}': {nearest(dataset, PUBLISHED)}"
+            f"there is nothing to download for '{dataset}': {nearest(dataset, known)}"
         )
 
 
 def _no_network(dataset: str) -> DataError:
-    url = PUBLISHED[dataset].url
+    url = PUBLISHED[heldout.origin(dataset)].url
     file = cache.path_in(Path(), dataset)
     return DataError(
         f"no network: the host of '{dataset}', {urllib.parse.urlsplit(url).netloc}, does not "
@@ -196,10 +200,11 @@ def _locked(root: Path, dataset: str) -> Iterator[None]:
 
 
 def _keep(source: Source, path: Path) -> None:
-    """Writes a cache, unless one of just these images is there."""
+    """Writes a cache, unless one of just these images, pixel by pixel, is there."""
     if path.exists():
-        there = cache.peek(path, source.name)
-        if (there.kind, there.listing) == (source.kind, source.listing):
+        cache.peek(path, source.name)  # refuses one of another dataset
+        there = cache.read(path)
+        if there.may_be_anything == source.may_be_anything and same(there, source):
             return
         raise _taken(path, "a folder" if there.kind == "folder" else f"the {there.kind}")
     cache.write(source, path)

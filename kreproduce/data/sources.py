@@ -5,19 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kreproduce import paper
-from kreproduce.data import cache, cifar, layouts
+from kreproduce.data import cache, cifar, heldout, layouts, originals
 from kreproduce.data.folders import check_folder, read_folder
 from kreproduce.data.images import Image, digest
 from kreproduce.data.images import Source as Source  # part of what this file offers
+from kreproduce.data.originals import foreign_reason as foreign_reason  # likewise
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
 from kreproduce.errors import DataError, SettingsError, nearest
 
-DATASETS = ("digits", *paper.IMAGES)
+DATASETS = ("digits", *originals.SIZES)
 """The names that are known without --data-dir."""
-
-_DEMONSTRATION = "a demonstration, not a dataset of the paper"
-_FOLDER = "read from a folder of images"
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,8 @@ class Location:
         kind: 'builtin', 'cache', 'tfds' or 'folder'.
         path: The file of the cache, the TFDS version's folder or the folder of images; None for
             'builtin', and where nothing has been prepared.
-        of_folder: Whether the images are those of a folder, directly or through a cache, which
-            says nothing of what they are.
+        of_folder: Whether the images are those of a folder, directly or through a cache, that
+            says nothing of what they are; published files, known by their checksums, do.
     """
 
     kind: str
@@ -65,9 +62,9 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
                 f"'{dataset}' is not among the datasets that are found without --data-dir: "
                 f"{nearest(dataset, DATASETS)}"
             )
-        return _prepared(default_root(), dataset) or Location("tfds", None)
+        return prepared_in(default_root(), dataset) or Location("tfds", None)
     check_folder(data_dir)
-    found = _prepared(data_dir, dataset)
+    found = prepared_in(data_dir, dataset)
     if found:
         return found
     others = prepared_names(data_dir)
@@ -76,7 +73,28 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
             f"{data_dir} is a TFDS directory with {', '.join(others)} but without '{dataset}': "
             f"run `kreproduce data prepare {dataset}`, or pass another --data-dir"
         )
-    return Location("folder", layouts.inner(data_dir, dataset), of_folder=True)
+    folder = layouts.inner(data_dir, dataset)
+    published = dataset == heldout.NAME and cifar.is_published(folder)
+    return Location("folder", folder, of_folder=not published)
+
+
+def prepared_in(folder: Path, dataset: str) -> Location | None:
+    """A cache of `dataset` in `folder`, or else what one could be made of.
+
+    That is TFDS' version or, of a dataset that is part of another, an original cache of that one.
+
+    Raises:
+        DataError: There is a cache, and it is damaged.
+    """
+    path = cache.path_in(folder, dataset)
+    if path.exists():
+        return Location("cache", path, of_folder=cache.peek(path, dataset).may_be_anything)
+    origin = heldout.origin(dataset)
+    path = cache.path_in(folder, origin)
+    if path.exists() and not cache.peek(path, origin).may_be_anything:
+        return Location("cache", path)
+    version = prepared(folder, origin)
+    return Location("tfds", version) if version else None
 
 
 def open_source(location: Location, dataset: str) -> Source:
@@ -94,9 +112,13 @@ def open_source(location: Location, dataset: str) -> Source:
             f"`kreproduce data prepare {dataset}`, or pass --data-dir"
         )
     if location.kind == "cache":
-        return cache.read(location.path)
+        source = cache.read(location.path)
+        return source if source.name == dataset else heldout.taken_from(source)
     if location.kind == "tfds":
-        return read_tfds(location.path, dataset)
+        source = read_tfds(location.path, heldout.origin(dataset))
+        return source if source.name == dataset else heldout.taken_from(source)
+    if dataset == heldout.NAME:
+        return heldout.taken_from(cifar.read_training(location.path))
     if dataset == "cifar10" and cifar.is_folder(location.path):
         return cifar.read_folder(location.path)
     return read_folder(location.path, dataset)
@@ -111,50 +133,6 @@ def class_names(location: Location, dataset: str) -> tuple[str, ...]:
     if location.kind == "cache" and location.path is not None:
         return tuple(cache.peek(location.path, dataset).class_names)
     return open_source(location, dataset).class_names
-
-
-def foreign_reason(source: Source, dataset: str) -> str | None:
-    """Why `source` is not the paper's `dataset`, or None where it is.
-
-    It is where TFDS or the published archive gave it, directly or through a cache, and every
-    class has as many images in every part as in the paper.
-    """
-    if source.kind == "builtin":
-        return _DEMONSTRATION
-    if source.kind == "folder":
-        return _FOLDER
-    if dataset not in paper.IMAGES:
-        return "not a dataset of the paper"
-    images = paper.IMAGES[dataset]
-    expected = {part: [count] * images.classes for part, count in images.parts.items()}
-    return _other_counts(source, expected)
-
-
-def _prepared(folder: Path, dataset: str) -> Location | None:
-    path = cache.path_in(folder, dataset)
-    if path.exists():
-        return Location("cache", path, of_folder=cache.peek(path, dataset).kind == "folder")
-    version = prepared(folder, dataset)
-    return Location("tfds", version) if version else None
-
-
-def _other_counts(source: Source, expected: dict[str, list[int]]) -> str | None:
-    found = {
-        part: np.bincount(source.labels[source.parts == part], minlength=len(source.class_names))
-        for part in dict.fromkeys(source.parts.tolist())
-    }
-    if found.keys() == expected.keys() and all(
-        found[part].tolist() == counts for part, counts in expected.items()
-    ):
-        return None
-    return f"other numbers of images a class than the paper's: {_counts(found)}"
-
-
-def _counts(found: dict[str, np.ndarray]) -> str:
-    return "; ".join(
-        f"{part} {counts.min()} to {counts.max()} in {len(counts)} classes"
-        for part, counts in found.items()
-    )
 
 
 def _digits() -> Source:

@@ -17,7 +17,7 @@ from kreproduce.training import optimizer
 from kreproduce.training.assembly import Assembly
 from kreproduce.training.devices import Devices, threads
 
-# Variables by which a backend is told to compute otherwise: other kernels, other numbers of threads.
+# Variables by which a backend is told to compute otherwise: by other kernels, on other threads.
 # Not all of "TF_", for which Terraform's begin with it, too.
 _TELLING = re.compile(
     r"(ATEN|CUBLAS|CUDA|CUDNN|DNNL|JAX|KERAS|KMP|MKL|NCCL|NVIDIA|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH"

@@ -137,7 +137,7 @@ def test_check_counts_the_classes_of_the_paper(kreproduce):
     assert "Parasitized     16           2     2        20\n" in result.output
     assert "all             32           4     4        40\n" in result.output
     assert "pixels       40 sizes from 20x30 to 59x30" in result.output
-    assert "wrong: class Uninfected has 20 images, and 13,779 in the paper" in result.output
+    assert "wrong: class Uninfected has 20 images, and 13,779 in the original" in result.output
     assert "2 things are wrong" in result.message
 
 

@@ -65,19 +65,19 @@ def test_classes_of_the_paper_with_images_missing_or_too_many(tmp_path, monkeypa
     assert findings.fingerprint == recorded("malaria", location, **e)["fingerprint"]
     (top / "Uninfected" / "C105.png").rename(top / "Parasitized" / "C105.png")
     assert check("malaria", location).faults == [
-        "class Parasitized has 21 images, and 20 in the paper",
-        "class Uninfected has 19 images, and 20 in the paper",
+        "class Parasitized has 21 images, and 20 in the original",
+        "class Uninfected has 19 images, and 20 in the original",
     ]
 
 
 def test_another_number_of_classes_and_of_parts(pets):
     faults = check("cifar10", locate("cifar10", pets)).faults
     assert faults == [
-        "2 classes, and the paper has 10",
-        "class cat has 11 images, and 0 in the paper",
-        "class dog has 20 images, and 0 in the paper",
+        "2 classes, and the original has 10",
+        "class cat has 11 images, and 0 in the original",
+        "class dog has 20 images, and 0 in the original",
         *(
-            f"class {name} has 0 {part} images, and {count} in the paper"
+            f"class {name} has 0 {part} images, and {count} in the original"
             for part, count in (("test", "1,000"), ("train", "5,000"))
             for name in ("cat", "dog")
         ),
@@ -89,5 +89,5 @@ def test_through_tfds(tmp_path):
     findings = check("colorectal_histology", locate("colorectal_histology", tmp_path))
     assert findings.sizes == [(150, 150)]
     assert len(findings.faults) == 8
-    assert findings.faults[0] == "class tumor has 10 images, and 625 in the paper"
+    assert findings.faults[0] == "class tumor has 10 images, and 625 in the original"
     np.testing.assert_array_equal(findings.counts, [[8, 1, 1]] * 8)

@@ -13,9 +13,7 @@ def session():
 
 
 def under(session, **changes):
-    return session.model_copy(
-        update={"conditions": session.conditions.model_copy(update=changes)}
-    )
+    return session.model_copy(update={"conditions": session.conditions.model_copy(update=changes)})
 
 
 def test_equal_conditions_are_no_change(session):
@@ -65,7 +63,13 @@ def test_what_tells_a_backend_to_compute_otherwise_is_recorded(monkeypatch, name
 @pytest.mark.parametrize(
     "name",
     [
-        *("TF_CLI_CONFIG_FILE", "TF_VAR_secret", "TF_DATA_DIR", "TF_CONFIG", "TF_CPP_MIN_LOG_LEVEL"),
+        *(
+            "TF_CLI_CONFIG_FILE",
+            "TF_VAR_secret",
+            "TF_DATA_DIR",
+            "TF_CONFIG",
+            "TF_CPP_MIN_LOG_LEVEL",
+        ),
         *("CUDA_VISIBLE_DEVICES", "CUDA_HOME", "CUDA_CACHE_PATH", "TORCH_HOME", "ONEDNN_VERBOSE"),
         *("KERAS_BACKEND", "KERAS_HOME", "XLA_PYTHON_CLIENT_PREALLOCATE", "HOME", "PATH"),
         *("TF_FORCE_GPU_ALLOW_GROWTH",),
