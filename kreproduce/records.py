@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, field_serializer, model_validator
 
-from kreproduce import files, paper, predictions
+from kreproduce import files, predictions
 from kreproduce.data.originals import SIZES
 from kreproduce.data.record import Images
 from kreproduce.errors import SettingsError, StorageError, printable
@@ -254,8 +254,8 @@ class Record(Strict):
 
     def _check_images(self) -> None:
         if not self.data.original:
-            if self.data.name in paper.IMAGES:
-                raise ValueError("its images have the name of the paper's, and are others")
+            if self.data.name in SIZES:
+                raise ValueError("its images have the name of original ones, and are others")
             return
         sizes = SIZES.get(self.settings.dataset)
         found = (self.data.train, self.data.validation, self.data.test)

@@ -91,7 +91,7 @@ HEADLINE = "test/best_val_loss"
         ("settings", None, "settings: Field required"),
         ("data/name", "malaria", "its images have another name"),
         ("data/original", None, "data.original: Field required"),
-        ("data/original", False, "its images have the name of the paper's, and are others"),
+        ("data/original", False, "its images have the name of original ones, and are others"),
         ("data/foreign_because", "made up", "it calls its images original, and they cannot be"),
         ("data/validation", 4_999, "it calls its images original, and they cannot be"),
         ("data/test", 0, "data.test: Input should be greater"),

@@ -108,9 +108,9 @@ def test_an_archive_and_tfds_give_the_same_dataset(tmp_path, dataset, store):
     through_tfds = of_source(e, open_source(locate(dataset, tmp_path), dataset))
     with archives.opened(path, dataset, known(path, dataset)) as source:
         from_archive = of_source(e, source)
-    assert from_archive.record["source"] == "archive"
+    assert from_archive.record.source == "archive"
     for key in ("fingerprint", "split", "train", "validation", "test"):
-        assert from_archive.record[key] == through_tfds.record[key]
+        assert getattr(from_archive.record, key) == getattr(through_tfds.record, key)
 
 
 @pytest.mark.parametrize("dataset", PUBLISHED)

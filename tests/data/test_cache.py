@@ -62,7 +62,7 @@ def test_a_run_gets_from_a_cache_what_it_gets_from_tfds(tmp_path, dataset):
     location = locate(dataset, tmp_path)
     assert (location.kind, location.of_folder) == ("cache", False)
     cached = load(e, location)
-    assert direct.record | {"cached": True} == cached.record
+    assert direct.record.model_copy(update={"cached": True}) == cached.record
     assert cached.class_names == direct.class_names
     for part in ("train", "validation", "test"):
         one, other = getattr(direct, part), getattr(cached, part)
@@ -230,7 +230,7 @@ def test_it_is_read_without_tensorflow_and_tfds(pets):
         "from kreproduce.experiment import resolve\n"
         "e = resolve({'dataset': 'pets', 'ch': 16, 'classes': 2})\n"
         f"data = dataset.load(e, sources.locate('pets', Path({str(pets.parent)!r})))\n"
-        "print(data.record['train'], data.record['cached'])"
+        "print(data.record.train, data.record.cached)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["5", "True"]
@@ -249,5 +249,5 @@ def test_cifar10_loads_from_a_cache_in_two_seconds(tmp_path):
         began = time.perf_counter()
         data = load(e, locate("cifar10", tmp_path))
         seconds.append(time.perf_counter() - began)
-    assert data.record["original"]
+    assert data.record.original
     assert min(seconds) < 2, seconds

@@ -29,14 +29,14 @@ def test_a_sound_folder(pets):
     assert findings.sizes == [(12, 12)]
     assert findings.counts.tolist() == [[8, 2, 1], [16, 2, 2]]
     assert findings.foreign == "read from a folder of images"
-    assert findings.fingerprint == recorded("pets", location, classes=2)["fingerprint"]
+    assert findings.fingerprint == recorded("pets", location, classes=2).fingerprint
 
 
 def test_the_digits():
     location = locate("digits", None)
     findings = check("digits", location)
     assert (findings.faults, findings.sizes) == ([], [(8, 8)])
-    assert findings.fingerprint == recorded("digits", location)["fingerprint"]
+    assert findings.fingerprint == recorded("digits", location).fingerprint
     assert findings.counts.sum() == 1797
 
 
@@ -62,7 +62,7 @@ def test_classes_of_the_paper_with_images_missing_or_too_many(tmp_path, monkeypa
     assert findings.faults == []
     assert len(findings.sizes) == 40
     e = {"data_name": "malaria-folder"}
-    assert findings.fingerprint == recorded("malaria", location, **e)["fingerprint"]
+    assert findings.fingerprint == recorded("malaria", location, **e).fingerprint
     (top / "Uninfected" / "C105.png").rename(top / "Parasitized" / "C105.png")
     assert check("malaria", location).faults == [
         "class Parasitized has 21 images, and 20 in the original",

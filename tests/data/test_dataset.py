@@ -29,13 +29,13 @@ def experiment(dataset, **settings):
 def test_small_sets_of_the_papers_names_are_foreign(root, name):
     e = experiment(name, data_name="tiny")
     data = load(e, locate(name, root))
-    assert data.record["source"] == "tfds"
-    assert data.record["original"] is False
-    assert "than the original's" in data.record["foreign_because"]
+    assert data.record.source == "tfds"
+    assert data.record.original is False
+    assert "than the original's" in data.record.foreign_because
     assert len(data.class_names) == CLASSES[name]
     for part in ("train", "validation", "test"):
         subset = getattr(data, part)
-        assert len(subset.images) == len(subset.labels) == data.record[part] > 0
+        assert len(subset.images) == len(subset.labels) == getattr(data.record, part) > 0
         assert subset.images.dtype == np.uint8
 
 
@@ -54,13 +54,13 @@ def test_images_of_one_size_stay_as_they_are_and_others_are_brought_to_the_input
 
 def test_the_digits():
     data = load(resolve({"dataset": "digits"}), locate("digits", None))
-    assert (data.record["train"], data.record["validation"], data.record["test"]) == (
+    assert (data.record.train, data.record.validation, data.record.test) == (
         1429,
         185,
         183,
     )
     assert data.train.images.shape == (1429, 8, 8, 3)
-    assert data.record["original"] is False
+    assert data.record.original is False
     assert set(np.bincount(data.test.labels)) <= {17, 18, 19}
 
 
@@ -70,7 +70,7 @@ def test_the_fingerprint_follows_the_images(tmp_path):
 
     def fingerprint(**settings):
         location = locate("pets", tmp_path / "pets")
-        return load(resolve(e.model_dump() | settings), location).record["fingerprint"]
+        return load(resolve(e.model_dump() | settings), location).record.fingerprint
 
     first = fingerprint()
     assert fingerprint(seed=3) == first

@@ -110,13 +110,13 @@ def test_the_same_original_images_from_everywhere(tmp_path, way):
     for subset, numbers in zip((data.train, data.validation, data.test), shown, strict=True):
         np.testing.assert_array_equal(subset.images, [picture(number, 32) for number in numbers])
         assert subset.labels.tolist() == [number % 10 for number in numbers]
-    assert (data.record["name"], data.record["original"]) == (NAME, True)
-    assert data.record["source"] == way.split(",")[0]
-    assert data.record["cached"] == ("prepared" in way or way == "archive")
-    assert data.record["split"] == "of the training part, images by id: the first tenth validates"
+    assert (data.record.name, data.record.original) == (NAME, True)
+    assert data.record.source == way.split(",")[0]
+    assert data.record.cached == ("prepared" in way or way == "archive")
+    assert data.record.split == "of the training part, images by id: the first tenth validates"
     found, order = check(NAME, location), [number for numbers in shown for number in numbers]
     expected = fingerprint([picture(n, 32) for n in order], [n % 10 for n in order])
-    assert data.record["fingerprint"] == found.fingerprint == expected
+    assert data.record.fingerprint == found.fingerprint == expected
     assert (found.foreign, found.faults) == (None, [])
 
 
@@ -153,7 +153,7 @@ def test_a_batch_that_is_not_the_published_one_is_named(tmp_path, batch, prepare
         location = cached(prepare_folder(NAME, top, tmp_path / "kept"))
     assert location.of_folder
     reason = f"{batch} is not the published file"
-    assert loaded(location, "mine").record["foreign_because"] == reason
+    assert loaded(location, "mine").record.foreign_because == reason
     with pytest.raises(DataError, match=rf"not the original images of {NAME} \({reason}\)"):
         loaded(location)
 
@@ -170,7 +170,7 @@ def test_one_that_was_changed_since_it_was_looked_for_is_refused(tmp_path, small
 def test_the_published_files_are_too_few_here(tmp_path):
     """Without the fixture `small` nothing of these tests is original."""
     for way, location in ((way, WAYS[way](tmp_path / way)) for way in ("tfds", "folder")):
-        reason = loaded(location, "mine").record["foreign_because"]
+        reason = loaded(location, "mine").record.foreign_because
         assert ("other numbers" if way == "tfds" else "data_batch_1.bin is not") in reason
 
 
