@@ -56,6 +56,25 @@ def test_what_the_baseline_of_cifar10_ties():
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        {"ch": 32},
+        {"ch": 4, "epochs": 180},
+        {"variant": "v1", "ch": 16},
+        {"variant": "baseline"},
+        {"variant": "baseline", "epochs": 180},
+    ],
+    ids=str,
+)
+def test_cifar10_heldout_is_trained_as_cifar10(settings):
+    theirs, e = (resolve({"dataset": name} | settings) for name in ("cifar10", "cifar10-heldout"))
+    assert e.row_settings == theirs.row_settings | {"dataset": "cifar10-heldout"}
+    assert (e.data_name, e.gpu_precision) == ("cifar10-heldout", theirs.gpu_precision)
+    assert e.identity != theirs.identity
+    assert (e.published(), e.row()) == (None, None)
+
+
+@pytest.mark.parametrize(
     ("epochs", "cycle"),
     [(50, 25), (75, 25), (1000, 25), (180, 30), (60, 30), (7, 25), (150, 25)],
 )

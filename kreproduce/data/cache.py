@@ -145,7 +145,7 @@ def _about(source: Source) -> bytes:
         unpublished=None if source.unpublished is None else list(source.unpublished),
     )
     # Not by pydantic, which knows no file names that are not Unicode.
-    return json.dumps(about.model_dump()).encode()
+    return json.dumps(about.model_dump(exclude_none=True)).encode()
 
 
 def _understood(path: Path, arrays: Arrays) -> About:

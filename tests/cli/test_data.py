@@ -60,6 +60,20 @@ def test_an_unpacked_archive_is_run_without_configuration(kreproduce, dataset, c
     assert f"data_name: {dataset}-folder\n" in result.output
 
 
+def test_other_batches_of_cifar10_are_held_out_under_another_name(kreproduce):
+    unpacked(kreproduce.folder, "cifar10")
+    result = kreproduce("run", "cifar10-heldout", "--ch", 4, "--data-dir", ".", "--dry-run")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    assert "data_name: cifar10-heldout-folder\n" in result.output
+
+
+def test_a_folder_without_the_batches_holds_nothing_out(kreproduce, pets):
+    result = refused(
+        kreproduce, 3, "pets holds no cifar-10", "check", "cifar10-heldout", "--data-dir", "pets"
+    )
+    assert "training batches in their order" in result.message
+
+
 def test_a_cache_of_a_folder_under_a_name_of_the_paper_gets_another(kreproduce):
     unpacked(kreproduce.folder, "malaria")
     kreproduce("data", "prepare", "malaria", "--folder", ".", "--data-dir", "kept")

@@ -12,6 +12,7 @@ from published import picture
 from support import write_images
 from tfds_sets import store_cifar10
 
+from kreproduce.cli.run import experiment_of
 from kreproduce.data import archives, cache, cifar, heldout, originals
 from kreproduce.data.archives import PUBLISHED
 from kreproduce.data.check import check
@@ -190,6 +191,32 @@ def test_folders_without_the_batches_are_refused(tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
     with pytest.raises(DataError, match="can run any code"):
         locate(NAME, tmp_path)
+
+
+def test_a_folder_names_its_images(tmp_path, monkeypatch, small):
+    published.unpacked(tmp_path, "cifar10", FILES)
+    kept = prepare_folder(NAME, tmp_path, tmp_path / "kept").parent
+    for folder in (tmp_path, kept):
+        experiment, location = experiment_of(NAME, {"ch": 4}, [], folder)
+        assert (experiment.data_name, experiment.may_enter_tables) == (NAME, True)
+        assert experiment.published() is None
+        assert load(experiment, location).record["original"]
+    monkeypatch.setitem(cifar.MD5, "data_batch_5.bin", "")
+    experiment, location = experiment_of(NAME, {"ch": 4}, [], tmp_path)
+    assert experiment.data_name == f"{NAME}-folder"
+    assert not load(experiment, location).record["original"]
+    assert not experiment.may_enter_tables
+
+
+def test_older_caches_of_folders_stay_foreign(tmp_path, small):
+    """They say nothing of the files that they were made of."""
+    top = published.unpacked(tmp_path, "cifar10", FILES)
+    source = replace(open_source(locate(NAME, top), NAME), unpublished=None)
+    cache.write(source, cache.path_in(tmp_path, NAME))
+    assert b"unpublished" not in cache.path_in(tmp_path, NAME).read_bytes()
+    location = locate(NAME, tmp_path)
+    assert location.of_folder
+    assert loaded(location, "mine").record["foreign_because"] == "read from a folder of images"
 
 
 def test_a_cache_of_any_cifar10_folder_is_not_taken_for_it(tmp_path):

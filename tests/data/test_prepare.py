@@ -209,6 +209,32 @@ def test_a_cache_of_other_images_is_not_written_over(tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("at", [0, 1, 5000, -1])
+def test_the_same_names_and_sizes_are_not_the_same_images(tmp_path, at):
+    top = published.unpacked(tmp_path, "cifar10")
+    path = prepare_folder("cifar10", top, tmp_path / "kept")
+    before = path.read_bytes()
+    content = bytearray((top / "data_batch_4.bin").read_bytes())
+    content[at] ^= 1
+    (top / "data_batch_4.bin").write_bytes(content)
+    with pytest.raises(DataError, match="made from a folder with other images: delete it"):
+        prepare_folder("cifar10", top, tmp_path / "kept")
+    content[at] ^= 1
+    (top / "data_batch_4.bin").write_bytes(content)
+    assert prepare_folder("cifar10", top, tmp_path / "kept") == path
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_cache_is_not_kept(tmp_path):
+    top = published.unpacked(tmp_path, "cifar10")
+    path = prepare_folder("cifar10", top, tmp_path / "kept")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged .*: delete it, and make or copy it anew"):
+        prepare_folder("cifar10", top, tmp_path / "kept")
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
     (tmp_path / "file").touch()

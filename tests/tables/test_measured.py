@@ -4,6 +4,7 @@ import pytest
 from tables.recorded import experiment_of, record_of, write
 
 from kreproduce import paper, records
+from kreproduce.experiment import resolve
 from kreproduce.tables import table
 from kreproduce.tables.measured import Measured, measured, wilson
 
@@ -30,6 +31,16 @@ def test_mean_deviation_and_n_over_seeds(found):
     low, high = wilson(0.947, 10_000)
     assert (cell.low, cell.high) == (round(100 * low, 4), round(100 * high, 4))
     assert cell.conditions == "seeds 1, 2, 3: NVIDIA H200, tensorflow, float32"
+
+
+def test_a_run_on_the_held_out_images_is_of_no_row(found):
+    rows = [(row, experiment_of(row)) for table in (2, 4, 5, 6) for row in paper.rows(table)]
+    held_out = {"dataset": "cifar10-heldout", "data_name": "held-out"}
+    alike = [resolve(experiment.model_dump(), held_out) for _, experiment in rows]
+    runs = found(*{e.run_name: record_of(e) for e in alike}.values())
+    assert len(runs) == 18
+    for row, _ in rows:
+        assert measured(row, runs) == measured(row, runs, data="held-out") == "not run"
 
 
 def test_one_run_has_no_deviation(found):
