@@ -1,5 +1,8 @@
 """The layers that stand for Keras' own: the same numbers, weights and names."""
 
+import subprocess
+import sys
+
 import h5py
 import keras
 import numpy as np
@@ -107,6 +110,32 @@ def test_batch_normalization_keeps_double_precision():
     layers = pair((5, 4, 3, 7), dtype="float64")
     theirs, ours = (trained(layer, images(5, 4, 3, 7), "float64")[0] for layer in layers)
     np.testing.assert_array_equal(numpy(ours), numpy(theirs))
+
+
+REPLICAS = """
+import numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from kreproduce.network.layers import BatchNormalization
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+x = np.random.default_rng(0).normal(size=(4, 2, 1, 3)).astype("float32")
+with strategy.scope():
+    layer = BatchNormalization(momentum=0.0)
+    layer.build(x.shape)
+    layer.synchronized = True
+shares = tf.data.Dataset.from_tensor_slices(x).batch(4)
+for share in strategy.experimental_distribute_dataset(shares):
+    tf.function(lambda x: strategy.run(lambda x: layer(x, training=True), [x]))(share)
+np.testing.assert_allclose(layer.get_weights()[3], x.var(axis=(0, 1, 2), ddof=1), rtol=1e-5)
+"""
+
+
+@pytest.mark.slow
+def test_synchronized_the_moving_variance_is_of_the_whole_batch():
+    """Over two devices: of 8 values, divided by 7, not by 3."""
+    command = [sys.executable, "-c", REPLICAS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("way", ["in use", "frozen in training"])

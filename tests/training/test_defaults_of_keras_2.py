@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from sklearn.datasets import load_digits
 
+from kreproduce.experiment import resolve
+from kreproduce.network import operations as op
+from kreproduce.network.description import describe
 from kreproduce.network.layers import BatchNormalization
+from kreproduce.training.assembly import assemble
+from kreproduce.training.devices import Devices
 from kreproduce.training.optimizer import Keras2RMSprop
 
 
@@ -181,3 +187,31 @@ def test_their_batches_came_in_any_order():
     model.fit(Numbered(), epochs=1, verbose=0)
     seen = seen[-20:]
     assert sorted(seen) == list(range(20)) != seen
+
+
+@pytest.mark.slow
+def test_what_it_was_to_the_papers_network():
+    """The two that are now theirs, in V2 32ch as it trains on CIFAR-10, after a step on digits."""
+    experiment = resolve({"dataset": "cifar10"}, {"ch": 32, "bn_momentum": 0.01})
+    assembly = assemble(experiment, (8, 8, 3), Devices(gpu=False, names=("CPU",)))
+    digits = load_digits()
+    images = (15.9 * digits.images[:64, ..., None]).astype("uint8").repeat(3, axis=3)
+    warps = np.tile(np.eye(2, 3, dtype="float32"), (64, 1, 1))
+    model, network = assembly.model, assembly.network
+    model.train_on_batch({"source": images, "warp": warps}, digits.target[:64])
+
+    v = np.concatenate([values.numpy().ravel() for values in model.optimizer._velocities])
+    keras_3s = (np.sqrt(v) + 1e-7) / np.sqrt(v + 1e-7)  # its step as a share of theirs
+    assert 0.15 < (keras_3s < 0.5).mean() < 0.3
+    assert 0.95 < np.median(keras_3s) < 1
+
+    shown = images.repeat(4, axis=1).repeat(4, axis=2) / np.float32(255)
+    theirs = network.predict(shown, verbose=0)
+    for node in describe(experiment.architecture).nodes:
+        if isinstance(node.operation, op.BatchNormalization):
+            n = 64 * node.shape[0] * node.shape[1]
+            assert n >= 64 * 7 * 7
+            variance = network.get_layer(node.name).moving_variance
+            variance.assign(variance * ((n - 1) / n))
+    keras_3s = network.predict(shown, verbose=0)
+    assert 0 < np.abs(keras_3s - theirs).max() < 1e-3
