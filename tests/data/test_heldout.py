@@ -18,8 +18,9 @@ from kreproduce.data.archives import PUBLISHED
 from kreproduce.data.check import check
 from kreproduce.data.dataset import load
 from kreproduce.data.images import Source, fingerprint
+from kreproduce.data.originals import foreign_reason
 from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
 from kreproduce.experiment import resolve
 
@@ -134,7 +135,6 @@ def test_the_published_sizes():
         names=[],
         parts=np.repeat(["train", "test"], [40_000, 10_000]),
         decode=lambda _: np.zeros((1, 1, 3), np.uint8),
-        listing="",
     )
     assert foreign_reason(source, NAME) is None
     other = replace(source, labels=np.roll(source.labels, 10_000))
