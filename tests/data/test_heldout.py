@@ -200,11 +200,11 @@ def test_a_folder_names_its_images(tmp_path, monkeypatch, small):
         experiment, location = experiment_of(NAME, {"ch": 4}, [], folder)
         assert (experiment.data_name, experiment.may_enter_tables) == (NAME, True)
         assert experiment.published() is None
-        assert load(experiment, location).record["original"]
+        assert load(experiment, location).record.original
     monkeypatch.setitem(cifar.MD5, "data_batch_5.bin", "")
     experiment, location = experiment_of(NAME, {"ch": 4}, [], tmp_path)
     assert experiment.data_name == f"{NAME}-folder"
-    assert not load(experiment, location).record["original"]
+    assert not load(experiment, location).record.original
     assert not experiment.may_enter_tables
 
 
@@ -216,7 +216,7 @@ def test_older_caches_of_folders_stay_foreign(tmp_path, small):
     assert b"unpublished" not in cache.path_in(tmp_path, NAME).read_bytes()
     location = locate(NAME, tmp_path)
     assert location.of_folder
-    assert loaded(location, "mine").record["foreign_because"] == "read from a folder of images"
+    assert loaded(location, "mine").record.foreign_because == "read from a folder of images"
 
 
 def test_a_cache_of_any_cifar10_folder_is_not_taken_for_it(tmp_path):
