@@ -112,7 +112,7 @@ class Conditions(Strict):
         sync_batch_norm: whether batch normalisation was over all of them.
         cores: how many the process was allowed to use, which may be fewer than the machine has.
         instructions: the processor's vector instructions, as Linux names them.
-        threads: of the backend's pools, by pool; 0 where the backend has not said.
+        threads: of the backend's pools, as far as it says.
         deterministic: whether equal runs give equal weights to the last bit.
         backend: Keras' backend.
         precision: the network's dtype policy.

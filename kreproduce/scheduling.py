@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 # Of x86 and of Arm, as Linux names them.
-_VECTOR = re.compile(r"avx.*|fma|sse4.*|amx.*|asimd.*|sve.*|sme.*|bf16|i8mm")
+_VECTOR = re.compile(r"avx.*|fma|sse4.*|amx.*|asimd.*|sve.*|sme|sme[0-9_].*|bf16|i8mm")
 
 
 def cores() -> int:

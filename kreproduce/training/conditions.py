@@ -27,6 +27,7 @@ _TELLING = re.compile(
 # Of these, what says nothing of numbers (places, memory), or stands in the conditions already.
 _MUTE = re.compile(
     r".+_(HOME|PATH|DIR|ROOT|FILE|ALLOCATOR|VISIBLE_DEVICES|VERBOSE)|KERAS_BACKEND|XLA_PYTHON_.+"
+    r"|KMP_(DUPLICATE_LIB_OK|INIT_AT_FORK)"  # set by libraries when they are imported
 )
 _LONGEST = 300  # characters
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from kreproduce import scheduling
 from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError
 from kreproduce.experiment import Experiment
 
@@ -99,23 +100,28 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
 
 
 def threads() -> dict[str, int]:
-    """How many threads the backend computes with, by pool, as far as it says.
-
-    TensorFlow says 0 where it takes a thread a core that the process may use.
-    """
+    """How many threads the backend computes with, by pool; empty where it does not say."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return {
+        configured = {
             "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
             "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
         }
+        return {pool: number or _by_default(pool) for pool, number in configured.items()}
     if backend == "torch":
         import torch
 
         return {"intra_op": torch.get_num_threads(), "inter_op": torch.get_num_interop_threads()}
     return {}
+
+
+def _by_default(pool: str) -> int:
+    """The threads of a pool of TensorFlow's that was not configured: a variable's, or the cores."""
+    told = os.environ.get(f"TF_NUM_{pool.upper().replace('_', '')}_THREADS", "")
+    number = int(told) if told.isascii() and told.isdigit() and len(told) < 6 else 0
+    return number or scheduling.cores()
 
 
 def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:

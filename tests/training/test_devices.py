@@ -1,5 +1,6 @@
 """Which devices a run takes."""
 
+import os
 import subprocess
 import sys
 
@@ -51,6 +52,12 @@ def test_devices_that_are_not_there_are_refused(gpus, choice):
     gpus(3)
     with pytest.raises(SettingsError, match="--devices"):
         devices.find(choice)
+
+
+def test_a_variable_says_how_many_threads_there_are(monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "none")
+    assert devices.threads() == {"intra_op": 7, "inter_op": len(os.sched_getaffinity(0))}
 
 
 def test_without_a_gpu_it_is_the_cpu_and_deterministic():
