@@ -121,5 +121,4 @@ def _noise() -> Source:
         names=[f"{number:05}.png" for number in range(IMAGES)],
         parts=np.full(IMAGES, "all"),
         decode=lambda index: images[index % len(images)],
-        listing="",
     )

@@ -119,7 +119,6 @@ def _noise() -> Source:
         names=[f"{number:05}" for number in range(60_000)],
         parts=np.array(["train"] * 50_000 + ["test"] * 10_000),
         decode=lambda index: images[index],
-        listing="",
         sequence=True,
         cached=False,
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from kreproduce.data import cifar
 from kreproduce.data.folders import SUFFIXES
-from kreproduce.data.images import Image, Source, decode_image, digest, reason
+from kreproduce.data.images import Image, Source, decode_image, reason
 from kreproduce.data.layouts import LAYOUTS, Layout
 from kreproduce.errors import DataError
 
@@ -163,7 +163,6 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
         names=names,
         parts=np.full(len(names), "all"),
         decode=decode,
-        listing=digest(classes, zip(names, labels, sizes, strict=True)),
     )
 
 

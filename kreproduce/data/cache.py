@@ -32,6 +32,7 @@ class About(BaseModel):
 
     Attributes:
         format: Of the file.
+        listing: In older caches; nothing reads it.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -41,9 +42,9 @@ class About(BaseModel):
     kind: Literal["builtin", "tfds", "archive", "folder"]
     class_names: Annotated[list[str], Field(min_length=1)]
     names: list[str]
-    listing: str
     sequence: bool
-    unpublished: list[str] | None = None  # older caches say nothing of it
+    unpublished: list[str] | None = None
+    listing: str | None = None
 
     @property
     def may_be_anything(self) -> bool:
@@ -127,7 +128,6 @@ def read(path: Path) -> Source:
         names=about.names,
         parts=arrays["parts"],
         decode=decode,
-        listing=about.listing,
         sequence=about.sequence,
         cached=True,
         unpublished=None if about.unpublished is None else tuple(about.unpublished),
@@ -140,7 +140,6 @@ def _about(source: Source) -> bytes:
         kind=source.kind,
         class_names=list(source.class_names),
         names=source.names,
-        listing=source.listing,
         sequence=source.sequence,
         unpublished=None if source.unpublished is None else list(source.unpublished),
     )

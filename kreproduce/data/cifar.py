@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from kreproduce.data.images import Image, Source, digest, reason
+from kreproduce.data.images import Image, Source, reason
 from kreproduce.errors import DataError
 
 FOLDER = "cifar-10-batches-bin"
@@ -140,9 +140,6 @@ def from_batches(
         names=names,
         parts=np.repeat(list(records), [len(rows) for rows in records.values()]),
         decode=decode,
-        listing=digest(
-            _CLASSES, ((name, label, _BYTES) for name, label in zip(names, labels, strict=True))
-        ),
         sequence=True,
     )
 

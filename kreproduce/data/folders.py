@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kreproduce.data.images import Image, Source, decode_image, digest, reason
+from kreproduce.data.images import Image, Source, decode_image, reason
 from kreproduce.errors import DataError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
@@ -19,7 +19,6 @@ class _Item:
     path: Path
     label: int
     part: str
-    size: int
 
 
 def read_folder(folder: Path, name: str) -> Source:
@@ -40,7 +39,7 @@ def read_folder(folder: Path, name: str) -> Source:
     parts = _parts(folder)
     class_names = _class_names(folder, parts)
     items = [
-        _Item(path, label, part, path.stat().st_size)
+        _Item(path, label, part)
         for part, home in parts.items()
         for label, class_name in enumerate(class_names)
         for path in _images(home / class_name)
@@ -64,10 +63,6 @@ def read_folder(folder: Path, name: str) -> Source:
         names=names,
         parts=np.array([item.part for item in items]),
         decode=decode,
-        listing=digest(
-            class_names,
-            ((name, item.label, item.size) for name, item in zip(names, items, strict=True)),
-        ),
     )
 
 

@@ -34,8 +34,6 @@ class Source:
         names: n file names or ids, all '' where the set has none.
         parts: n of 'train' and 'test', or of 'all' where the set is not divided.
         decode: One image by its index; raises DataError where it is damaged.
-        listing: A digest of the names, the labels and the sizes in bytes: what can be told of
-            the images without decoding them.
         sequence: Whether the images were published as one sequence that runs across the
             classes, as CIFAR-10's were, and not in a folder a class.
         cached: Whether they are read from a cache of this package's.
@@ -50,7 +48,6 @@ class Source:
     names: list[str]
     parts: NDArray[np.str_]
     decode: Callable[[int], Image]
-    listing: str
     sequence: bool = False
     cached: bool = False
     unpublished: tuple[str, ...] | None = None
@@ -152,14 +149,6 @@ def fingerprint(images: Iterable[Image], labels: ArrayLike) -> str:
         digest.update(np.ascontiguousarray(image).tobytes())
     digest.update(np.asarray(labels, "<i4").tobytes())
     return digest.hexdigest()
-
-
-def digest(class_names: Iterable[str], items: Iterable[tuple[str, int, int]]) -> str:
-    """A `Source.listing`: SHA-256 of the classes and each item's name, label and size in bytes."""
-    text = "\0".join(class_names) + "".join(
-        f"\n{name}\0{label}\0{size}" for name, label, size in items
-    )
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def reason(error: BaseException) -> str:

@@ -95,7 +95,7 @@ def prepare_archive(
 
 
 def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
-    """Puts a folder of images into a cache; they stay a folder's, which are not the paper's.
+    """Puts a folder of images into a cache; they stay as foreign or original as they were.
 
     Args:
         dataset: Any name.

@@ -7,9 +7,8 @@ import numpy as np
 
 from kreproduce.data import cache, cifar, heldout, layouts, originals
 from kreproduce.data.folders import check_folder, read_folder
-from kreproduce.data.images import Image, digest
+from kreproduce.data.images import Image
 from kreproduce.data.images import Source as Source  # part of what this file offers
-from kreproduce.data.originals import foreign_reason as foreign_reason  # likewise
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
 from kreproduce.errors import DataError, SettingsError, nearest
 
@@ -153,5 +152,4 @@ def _digits() -> Source:
         names=[""] * len(grey),
         parts=np.full(len(grey), "all"),
         decode=decode,
-        listing=digest(class_names, (("", label, 64) for label in digits.target.tolist())),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kreproduce import quiet
-from kreproduce.data.images import Image, Source, decode_image, digest, reason
+from kreproduce.data.images import Image, Source, decode_image, reason
 from kreproduce.errors import DataError, SettingsError
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -80,7 +80,6 @@ def read_tfds(path: Path, dataset: str) -> Source:
 
     labels = np.concatenate([part["label"] for part in records.values()]).astype(np.int32)
     names = [name for part in records.values() for name in part["name"]]
-    sizes = map(len, encoded)
     return Source(
         name=dataset,
         kind="tfds",
@@ -89,7 +88,6 @@ def read_tfds(path: Path, dataset: str) -> Source:
         names=names,
         parts=np.repeat(list(records), [len(part["image"]) for part in records.values()]),
         decode=decode,
-        listing=digest(class_names, zip(names, labels.tolist(), sizes, strict=True)),
         sequence=True,
     )
 

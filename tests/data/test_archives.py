@@ -15,7 +15,8 @@ from tfds_sets import store_cifar10, store_colorectal
 from kreproduce.data import archives
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.dataset import of_source
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.originals import foreign_reason
+from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
 from kreproduce.experiment import resolve
 

@@ -15,8 +15,9 @@ from tfds_sets import store_all
 from kreproduce.data import cache
 from kreproduce.data.dataset import load
 from kreproduce.data.images import Source
+from kreproduce.data.originals import foreign_reason
 from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError, StorageError
 from kreproduce.experiment import resolve
 
@@ -41,7 +42,6 @@ def counted(dataset, kind):
         names=[f"{i:06d}" for i in range(len(every))],
         parts=np.repeat(list(counts), [len(part) for part in labels]),
         decode=lambda index: np.full((1, 1, 3), index % 251, np.uint8),
-        listing="",
         sequence=dataset == "cifar10",
     )
 
@@ -79,6 +79,19 @@ def test_a_cache_keeps_what_its_images_count_as(tmp_path, dataset, kind):
     assert location.of_folder == (kind == "folder")
     reason = foreign_reason(open_source(location, dataset), dataset)
     assert reason == ("read from a folder of images" if kind == "folder" else None)
+
+
+def test_older_caches_are_read(pets):
+    """They have a digest of names and sizes, and say nothing of published files."""
+    arrays = arrays_of(pets)
+    assert set(json.loads(arrays["about"].tobytes())) == {
+        *("format", "name", "kind", "class_names", "names", "sequence")
+    }
+    older = arrays | say(arrays, listing="0" * 64)
+    np.savez(pets, **older | {"sha256": np.array(cache._checksum(older))})
+    source = cache.read(pets)
+    assert (len(source.labels), source.unpublished) == (9, None)
+    assert cache.peek(pets, "pets").may_be_anything
 
 
 def arrays_of(path):

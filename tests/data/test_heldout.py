@@ -18,8 +18,9 @@ from kreproduce.data.archives import PUBLISHED
 from kreproduce.data.check import check
 from kreproduce.data.dataset import load
 from kreproduce.data.images import Source, fingerprint
+from kreproduce.data.originals import foreign_reason
 from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
 from kreproduce.experiment import resolve
 
@@ -134,7 +135,6 @@ def test_the_published_sizes():
         names=[],
         parts=np.repeat(["train", "test"], [40_000, 10_000]),
         decode=lambda _: np.zeros((1, 1, 3), np.uint8),
-        listing="",
     )
     assert foreign_reason(source, NAME) is None
     other = replace(source, labels=np.roll(source.labels, 10_000))
@@ -200,11 +200,11 @@ def test_a_folder_names_its_images(tmp_path, monkeypatch, small):
         experiment, location = experiment_of(NAME, {"ch": 4}, [], folder)
         assert (experiment.data_name, experiment.may_enter_tables) == (NAME, True)
         assert experiment.published() is None
-        assert load(experiment, location).record["original"]
+        assert load(experiment, location).record.original
     monkeypatch.setitem(cifar.MD5, "data_batch_5.bin", "")
     experiment, location = experiment_of(NAME, {"ch": 4}, [], tmp_path)
     assert experiment.data_name == f"{NAME}-folder"
-    assert not load(experiment, location).record["original"]
+    assert not load(experiment, location).record.original
     assert not experiment.may_enter_tables
 
 
@@ -216,7 +216,7 @@ def test_older_caches_of_folders_stay_foreign(tmp_path, small):
     assert b"unpublished" not in cache.path_in(tmp_path, NAME).read_bytes()
     location = locate(NAME, tmp_path)
     assert location.of_folder
-    assert loaded(location, "mine").record["foreign_because"] == "read from a folder of images"
+    assert loaded(location, "mine").record.foreign_because == "read from a folder of images"
 
 
 def test_a_cache_of_any_cifar10_folder_is_not_taken_for_it(tmp_path):

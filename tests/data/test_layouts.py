@@ -12,7 +12,8 @@ from PIL import Image
 from kreproduce.data import cifar
 from kreproduce.data.archives import PUBLISHED
 from kreproduce.data.dataset import divide, load
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.originals import foreign_reason
+from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
 from kreproduce.experiment import resolve
 

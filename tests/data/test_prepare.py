@@ -156,7 +156,7 @@ def test_what_tfds_has_prepared_is_not_downloaded_again(tmp_path, monkeypatch):
 
 def assert_same(one, other):
     """But for how they are read, two sources are the same."""
-    for field in ("name", "kind", "class_names", "names", "listing", "sequence"):
+    for field in ("name", "kind", "class_names", "names", "sequence"):
         assert getattr(one, field) == getattr(other, field), field
     np.testing.assert_array_equal(one.labels, other.labels)
     np.testing.assert_array_equal(one.parts, other.parts)

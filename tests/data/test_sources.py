@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from kreproduce.data.images import Source
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.originals import foreign_reason
+from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError, SettingsError
 
 
@@ -26,7 +27,6 @@ def counted(kind, counts):
         names=[],
         parts=np.repeat(list(counts), [len(part) for part in labels]),
         decode=lambda i: np.zeros((1, 1, 3), np.uint8),
-        listing="",
     )
 
 

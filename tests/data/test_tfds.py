@@ -9,7 +9,8 @@ import tensorflow_datasets as tfds
 from tfds_sets import COLORECTAL, store, store_all, store_cifar10
 
 from kreproduce.data.dataset import divide
-from kreproduce.data.sources import foreign_reason, locate, open_source
+from kreproduce.data.originals import foreign_reason
+from kreproduce.data.sources import locate, open_source
 from kreproduce.data.tfds import prepared
 from kreproduce.errors import DataError
 
