@@ -113,6 +113,7 @@ def _share(barrier: Any) -> None:
 def _train(case: Case, devices: str) -> float:
     """Images a second of one, from when all are ready, for about `SECONDS`."""
     scheduling.as_batch()
+    scheduling.keep_memory()
     try:
         from kreproduce.bench.steps import Training
         from kreproduce.training.devices import find, memory_of

@@ -160,6 +160,7 @@ def _start_up(devices: str, repeats: int) -> "Findings":
 
 def _memory(case: "Case", devices: str) -> "Findings":
     scheduling.as_batch()
+    scheduling.keep_memory()
     found, conditions = _begin(devices, case)
     _check_one(found, "--memory")
     from kreproduce.bench import memory
@@ -184,6 +185,7 @@ def _networks(
     what: str, cases: Sequence["Case"], forms: Sequence[str], devices: str, repeats: int
 ) -> "Findings":
     scheduling.as_batch()
+    scheduling.keep_memory()
     found, conditions = _begin(devices, cases[0])
     if forms != ["training"]:
         _check_one(found, "inference")

@@ -210,6 +210,7 @@ def _train(
 
         report = Report()
         checkpoint = None if choice.force else folder.checkpoint(report.warn)
+        scheduling.keep_memory()
         # Only now: importing Keras takes seconds, and bad images are refused at once.
         with quiet.standard_error():
             from kreproduce.training import devices, trainer
