@@ -60,6 +60,7 @@ def keep_memory() -> None:
     """
     if any(name.startswith("MALLOC_") for name in os.environ):
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    for parameter, value in _KEEP.items() if mallopt else ():
-        mallopt(parameter, value)
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in _KEEP.items():
+            mallopt(parameter, value)
