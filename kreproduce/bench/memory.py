@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from kreproduce import scheduling
 from kreproduce.bench.case import Case
 from kreproduce.data import cache, dataset, sources
 from kreproduce.data.images import Source
@@ -64,6 +65,7 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         started = time.perf_counter()
         images = dataset.load(experiment, sources.locate("malaria", Path(folder)))
     stage(f"{IMAGES:,} images loaded", started)
+    scheduling.keep_memory()  # as a run does, now that the images are there
     with devices_module.memory_of(experiment):
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)

@@ -160,7 +160,6 @@ def _start_up(devices: str, repeats: int) -> "Findings":
 
 def _memory(case: "Case", devices: str) -> "Findings":
     scheduling.as_batch()
-    scheduling.keep_memory()
     found, conditions = _begin(devices, case)
     _check_one(found, "--memory")
     from kreproduce.bench import memory
