@@ -10,7 +10,7 @@ from kreproduce.errors import SettingsError
 from kreproduce.experiment import Experiment, resolve
 
 # Written out, because the module that has them imports Keras; a test holds them equal.
-LOWERINGS = ("auto", "dense", "per_group", "native", "naive")
+LOWERINGS = ("auto", "dense", "per_group", "native", "naive", "plain")
 
 _NAME = re.compile(
     r"((?P<size>b[0-7])-)?(?P<variant>baseline|v1|v2)(-(?P<ch>\d{1,5})ch)?"

@@ -193,7 +193,7 @@ class _Folding:
         """A layer with the folded weights and the activation."""
         grouping, way = linear.grouping, self.lowering
         if grouping is not None:
-            if way == "auto":
+            if way in ("auto", "plain"):
                 way = fastest(grouping, linear.source.shape, linear.source.dtype)
             if way != "dense":
                 return _grouped(linear, grouping, way)

@@ -10,6 +10,8 @@ path 1 and `remainder` with shape (remainder, group_channels) for path 2, None w
 - "naive": Keras' grouped convolution, a path at a time, as `Conv2D(groups=…)` has it. Under
   TensorFlow that is a slow loop on a CPU; it is here to be compared with.
 - "auto": the fastest, see `fastest`.
+- "plain": as "auto", but depthwise convolutions and swish are Keras' own layers, with the backend's
+  gradients; to be compared with, too.
 """
 
 from collections.abc import Callable
@@ -23,7 +25,7 @@ from keras import ops
 from kreproduce.network import tensorflow_kernels
 from kreproduce.network.grouping import Grouping
 
-Lowering = Literal["auto", "dense", "per_group", "native", "naive"]
+Lowering = Literal["auto", "dense", "per_group", "native", "naive", "plain"]
 LOWERINGS: tuple[Lowering, ...] = get_args(Lowering)
 
 # From how many weights of the dense matrix on the grouped convolution is faster: where the
@@ -35,7 +37,7 @@ def product(
     lowering: Lowering, grouping: Grouping, inputs: Any, kernel: Any, remainder: Any | None
 ) -> Any:
     """Layer K or L without bias: (batch, height, width, channels) to (…, filters)."""
-    if lowering == "auto":
+    if lowering in ("auto", "plain"):
         lowering = fastest(grouping, inputs.shape, inputs.dtype)
     return _WAYS[lowering](grouping, inputs, kernel, remainder)
 

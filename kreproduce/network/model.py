@@ -6,7 +6,14 @@ from keras import layers
 from kreproduce.network import operations as op
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import Network, describe
-from kreproduce.network.layers import BatchNormalization, Conv2D, GroupedPointwise, Interleave
+from kreproduce.network.layers import (
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    DepthwiseConv2D,
+    GroupedPointwise,
+    Interleave,
+)
 from kreproduce.network.lowering import Lowering
 
 # Whatever this machine's Keras is configured to: the channels are the last axis here.
@@ -21,7 +28,7 @@ def build(
     The model maps images of shape (batch, size, size, 3) in [0, 1] to class probabilities of
     shape (batch, classes), in float32 whatever the policy. Its layers carry the names of the
     description's nodes; "classifier_logits" is what a loss should be computed from.
-    How its layers K and L are computed, `lowering`, changes nothing but the speed.
+    How it is computed, `lowering`, changes nothing but the speed.
     """
     return realize(describe(architecture), name, lowering)
 
@@ -37,7 +44,7 @@ def realize(network: Network, name: str = "network", lowering: Lowering = "auto"
 
 
 def _layer(node: op.Node, lowering: Lowering) -> keras.layers.Layer:
-    name = node.name
+    name, plain = node.name, lowering == "plain"
     match node.operation:
         case op.Pad(before=before, after=after):
             return layers.ZeroPadding2D(((before, after), (before, after)), name=name, **_LAST)
@@ -52,7 +59,8 @@ def _layer(node: op.Node, lowering: Lowering) -> keras.layers.Layer:
                 **_LAST,
             )
         case op.DepthwiseConvolution(kernel=kernel, stride=stride):
-            return layers.DepthwiseConv2D(
+            kind = layers.DepthwiseConv2D if plain else DepthwiseConv2D
+            return kind(
                 kernel,
                 stride,
                 padding="same" if stride == 1 else "valid",
@@ -79,7 +87,7 @@ def _layer(node: op.Node, lowering: Lowering) -> keras.layers.Layer:
         case op.BatchNormalization(momentum=momentum):
             return BatchNormalization(momentum=momentum, name=name)
         case op.Activation(function=function):
-            return layers.Activation(function, name=name)
+            return (layers.Activation if plain else Activation)(function, name=name)
         case op.GlobalAverage(flat=flat):
             return layers.GlobalAveragePooling2D(keepdims=not flat, name=name, **_LAST)
         case op.Scale():
