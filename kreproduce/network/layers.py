@@ -166,7 +166,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("kreproduce")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' layer, the gradient of 5 x 5 kernels faster under TensorFlow with AVX-512."""
+    """Keras' layer, the gradient of 5 x 5 kernels faster under TensorFlow with oneDNN."""
 
     def call(self, inputs: Any) -> Any:
         width = inputs.shape[2]
@@ -178,9 +178,9 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             and self.activation is keras.activations.linear
             and not self.use_bias
             and width is not None
-            and width >= 3  # below, the outer columns of the kernel see nothing
+            and width >= 2  # of 1 the outer columns of the kernel see nothing
             and self.compute_dtype == "float32"
-            and tensorflow_kernels.on_cpu_with_avx512()
+            and tensorflow_kernels.on_cpu_with_onednn()
         ):
             return tensorflow_kernels.depthwise_convolution(inputs, self.kernel)
         return super().call(inputs)

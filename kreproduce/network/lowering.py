@@ -55,7 +55,7 @@ def fastest(grouping: Grouping, input_shape: tuple[int | None, ...], dtype: str)
         grouping.channels * grouping.filters >= (_WIDE_AND_MIXED if mixed else _WIDE)
         and tuple(input_shape[1:3]) != (1, 1)
         and keras.backend.standardize_dtype(dtype) == "float32"
-        and tensorflow_kernels.on_cpu_with_grouped_convolutions()
+        and tensorflow_kernels.on_cpu_with_onednn()
     ):
         return "native"
     return "dense"

@@ -25,17 +25,20 @@ def outputs_and_gradients(function, *arrays, compiled=True):
     """Of a sum that treats elements differently, with regard to each array."""
     import tensorflow as tf
 
-    def both(*tensors):
+    def both(slope, *tensors):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             outputs = function(*tensors)
-            slope = normal(*outputs.shape[1:], seed=1, dtype=outputs.dtype.as_numpy_dtype)
             total = tf.reduce_sum(outputs * slope)
         return outputs, *tape.gradient(total, tensors)
 
+    # An argument: with a constant a graph is optimised as no network's ever is.
+    shape = function(*arrays).shape
+    slope = normal(*shape[1:], seed=1, dtype=arrays[0].dtype)
     if compiled:
         both = tf.function(both, autograph=False)
-    return [np.array(value) for value in both(*(tf.constant(array) for array in arrays))]
+    values = both(tf.constant(slope), *(tf.constant(array) for array in arrays))
+    return [np.array(value) for value in values]
 
 
 def check_close(found, expected):
@@ -43,9 +46,9 @@ def check_close(found, expected):
     np.testing.assert_array_less(np.abs(found - expected).max(), 1e-5 * np.abs(expected).max())
 
 
-def use_avx512(monkeypatch):
-    """Compute as where there is AVX-512: elsewhere it is only slower."""
-    monkeypatch.setattr(tensorflow_kernels, "on_cpu_with_avx512", lambda: True)
+def use_onednn(monkeypatch):
+    """Compute as where oneDNN is on: elsewhere it is only slower."""
+    monkeypatch.setattr(tensorflow_kernels, "on_cpu_with_onednn", lambda: True)
 
 
 def calls_of(monkeypatch, name):
@@ -141,11 +144,11 @@ def convolution(layer, kernel, stride, dtype="float32"):
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(
     "shape",
-    [(2, 31, 31, 240), (2, 8, 8, 12), (3, 7, 16, 5), (1, 3, 3, 4), (1, 1, 3, 4), (2, 2, 4, 4)],
+    [(2, 31, 31, 240), (2, 8, 8, 12), (3, 7, 16, 5), (1, 3, 3, 4), (1, 1, 2, 4), (2, 2, 2, 4)],
     ids=str,
 )
 def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
-    use_avx512(monkeypatch)
+    use_onednn(monkeypatch)
     calls = calls_of(monkeypatch, "depthwise_convolution")
     arrays = normal(*shape), normal(5, 5, shape[-1], 1)
     expected, found = (
@@ -161,7 +164,7 @@ def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
 @pytest.mark.parametrize(
     ("shape", "kernel", "stride", "dtype"),
     [
-        pytest.param((2, 2, 2, 4), 5, 1, "float32", id="2x2"),
+        pytest.param((2, 3, 1, 4), 5, 1, "float32", id="3x1"),
         pytest.param((1, 1, 1, 4), 5, 1, "float32", id="1x1"),
         pytest.param((2, 9, 9, 4), 3, 1, "float32", id="3x3"),
         pytest.param((2, 9, 9, 4), 5, 2, "float32", id="stride 2, odd"),
@@ -170,7 +173,7 @@ def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
     ],
 )
 def test_other_depthwise_layers_are_keras_own(shape, kernel, stride, dtype, monkeypatch):
-    use_avx512(monkeypatch)
+    use_onednn(monkeypatch)
     calls = calls_of(monkeypatch, "depthwise_convolution")
     arrays = normal(*shape, dtype=dtype), normal(kernel, kernel, shape[-1], 1, dtype=dtype)
     expected, found = (
@@ -184,7 +187,7 @@ def test_other_depthwise_layers_are_keras_own(shape, kernel, stride, dtype, monk
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_depthwise_layers_in_mixed_precision_are_keras_own(dtype, monkeypatch):
-    use_avx512(monkeypatch)
+    use_onednn(monkeypatch)
     calls = calls_of(monkeypatch, "depthwise_convolution")
     DepthwiseConv2D(5, padding="same", use_bias=False, dtype=dtype)(normal(2, 6, 6, 3))
     assert not calls
@@ -192,7 +195,7 @@ def test_depthwise_layers_in_mixed_precision_are_keras_own(dtype, monkeypatch):
 
 @pytest.mark.parametrize("settings", [{"use_bias": True}, {"activation": "relu"}], ids=str)
 def test_a_bias_and_an_activation_are_not_left_out(settings, monkeypatch):
-    use_avx512(monkeypatch)
+    use_onednn(monkeypatch)
     layer = DepthwiseConv2D(5, padding="same", **({"use_bias": False} | settings))
     x = normal(2, 6, 6, 3)
     layer.build(x.shape)
@@ -236,7 +239,7 @@ def gradients_of_a_step(architecture, lowering):
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=list(ARCHITECTURES))
 def test_a_whole_networks_gradients(architecture, monkeypatch):
     """What little they differ by grows from layer to layer, as any rounding's does."""
-    use_avx512(monkeypatch)
+    use_onednn(monkeypatch)
     swishes = calls_of(monkeypatch, "swish")
     convolutions = calls_of(monkeypatch, "depthwise_convolution")
     expected = gradients_of_a_step(architecture, "plain")
@@ -255,7 +258,7 @@ def test_a_whole_networks_gradients(architecture, monkeypatch):
 @pytest.mark.slow
 @on_cpu_with_xla
 def test_equal_steps_give_equal_bits(monkeypatch):
-    use_avx512(monkeypatch)
+    use_onednn(monkeypatch)
     first, second = (gradients_of_a_step(ARCHITECTURES["v2"], "auto") for _ in range(2))
     for path, gradient in first.items():
         np.testing.assert_array_equal(second[path], gradient)

@@ -20,7 +20,7 @@ from kreproduce.network.model import build, realize
 numpy = ops.convert_to_numpy
 WAYS = [lowering for lowering in LOWERINGS if lowering != "auto"]
 on_tensorflow_cpu = pytest.mark.skipif(
-    not tensorflow_kernels.on_cpu_with_grouped_convolutions(),
+    not tensorflow_kernels.on_cpu_with_onednn(),
     reason="speaks of TensorFlow with oneDNN on a CPU",
 )
 
@@ -189,8 +189,7 @@ def test_what_is_fastest_on_a_cpu(grouping, shape, dtype, expected):
 @on_tensorflow_cpu
 def test_without_onednn_no_grouped_convolution_is_chosen():
     script = (
-        "from kreproduce.network.tensorflow_kernels import *;"
-        "print(on_cpu(), on_cpu_with_grouped_convolutions())"
+        "from kreproduce.network.tensorflow_kernels import *;print(on_cpu(), on_cpu_with_onednn())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
