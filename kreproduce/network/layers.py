@@ -193,7 +193,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             and self.activation is keras.activations.linear
             and not self.use_bias
             and width is not None
-            and width >= 3  # below, the outer columns of the kernel see nothing
+            and width >= 2  # of 1 the outer columns of the kernel see nothing
             and self.compute_dtype == "float32"
             and tensorflow_kernels.on_cpu_with_onednn()
         ):

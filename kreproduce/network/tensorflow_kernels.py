@@ -22,9 +22,9 @@ def on_cpu() -> bool:
 
 @cache
 def on_cpu_with_onednn() -> bool:
-    """Whether that is so, and oneDNN computes.
+    """Whether that is so, and the kernels are oneDNN's.
 
-    Asked by the gradient of a grouped convolution, which without oneDNN TensorFlow refuses.
+    Only those have gradients of grouped convolutions: TensorFlow's own refuse them.
     """
     if not on_cpu():
         return False
@@ -150,29 +150,29 @@ def _swish_gradient() -> Any:
 
 
 def depthwise_convolution(inputs: Any, kernel: Any) -> Any:
-    """A 5 x 5 depthwise convolution, the gradient of its kernel put together from three.
+    """A 5 x 5 depthwise convolution, the gradient of its kernel put together from two.
 
-    oneDNN has a fast kernel for that gradient, but not where filters are 5 wide: at 31 x 31 x 240
-    it takes 20.2 ms for 5 x 5 and 4.05 for 5 x 3 with AVX-512. So the middle is computed as 5 x 3,
-    and the outer columns as 5 x 1, of the images two columns apart. The same sums, but added up in
-    another order. With AVX2 both gradients together take 0.55 to 0.81 of the time; with a stride
-    of 2, where the fast kernel costs as much, 1.0 to 1.5, so that this is for stride 1 alone.
+    oneDNN has a fast kernel for that gradient, but not where filters are wider than 3: at
+    31 x 31 x 240 it takes 60 ms for 5 x 5, 14 for 5 x 3 and 10 for 5 x 2. So the first three
+    columns are computed by themselves, and the last two from the images without their first
+    column, which these never see. The same sums, but perhaps added up in another order.
 
     Args:
-        inputs: shape (batch, height, width, channels), float32, 3 wide at least.
+        inputs: shape (batch, height, width, channels), float32, 2 wide at least.
         kernel: shape (5, 5, channels, 1).
     """
     import tensorflow as tf
 
-    strides, padding, channels = (1, 1, 1, 1), "SAME", inputs.shape[-1]
+    strides, channels = (1, 1, 1, 1), inputs.shape[-1]
 
-    def of_columns(width: int, inputs: Any, upstream: Any) -> Any:
+    def of_columns(width: int, inputs: Any, upstream: Any, left: int, right: int) -> Any:
         return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
             input=inputs,
             filter_sizes=(5, width, channels, 1),
             out_backprop=upstream,
             strides=strides,
-            padding=padding,
+            padding="EXPLICIT",
+            explicit_paddings=(0, 0, 2, 2, left, right, 0, 0),
         )
 
     def with_gradient(inputs: Any, kernel: Any) -> Any:
@@ -182,14 +182,13 @@ def depthwise_convolution(inputs: Any, kernel: Any) -> Any:
                 filter=kernel,
                 out_backprop=upstream,
                 strides=strides,
-                padding=padding,
+                padding="SAME",
             )
-            first = of_columns(1, inputs[:, :, :-2], upstream[:, :, 2:])
-            middle = of_columns(3, inputs, upstream)
-            last = of_columns(1, inputs[:, :, 2:], upstream[:, :, :-2])
-            return of_inputs, tf.concat([first, middle, last], axis=1)
+            first = of_columns(3, inputs, upstream, left=2, right=0)
+            last = of_columns(2, inputs[:, :, 1:], upstream, left=0, right=2)
+            return of_inputs, tf.concat([first, last], axis=1)
 
-        return tf.nn.depthwise_conv2d(inputs, kernel, strides, padding), gradient
+        return tf.nn.depthwise_conv2d(inputs, kernel, strides, "SAME"), gradient
 
     # A variable is read before: of those that a custom gradient's function reads, it gives none.
     return tf.custom_gradient(with_gradient)(inputs, tf.convert_to_tensor(kernel))

@@ -28,17 +28,20 @@ def outputs_and_gradients(function, *arrays, compiled=True):
     """Of a sum that treats elements differently, with regard to each array."""
     import tensorflow as tf
 
-    def both(*tensors):
+    def both(slope, *tensors):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             outputs = function(*tensors)
-            slope = normal(*outputs.shape[1:], seed=1, dtype=outputs.dtype.as_numpy_dtype)
             total = tf.reduce_sum(outputs * slope)
         return outputs, *tape.gradient(total, tensors)
 
+    # An argument: with a constant a graph is optimised as no network's ever is.
+    shape = function(*arrays).shape
+    slope = normal(*shape[1:], seed=1, dtype=arrays[0].dtype)
     if compiled:
         both = tf.function(both, autograph=False)
-    return [np.array(value) for value in both(*(tf.constant(array) for array in arrays))]
+    values = both(tf.constant(slope), *(tf.constant(array) for array in arrays))
+    return [np.array(value) for value in values]
 
 
 def check_close(found, expected):
@@ -47,7 +50,7 @@ def check_close(found, expected):
 
 
 def use_onednn(monkeypatch):
-    """Compute as with oneDNN: without it is only slower."""
+    """Compute as where oneDNN is on: elsewhere it is only slower."""
     monkeypatch.setattr(tensorflow_kernels, "on_cpu_with_onednn", lambda: True)
 
 
@@ -71,8 +74,7 @@ def test_swish(shape, compiled):
         outputs_and_gradients(layer("swish"), x, compiled=compiled)
         for layer in (keras.layers.Activation, Activation)
     )
-    # With oneDNN TensorFlow fuses the product with the sigmoid in one of the two graphs.
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6 if compiled else 0)
+    np.testing.assert_array_equal(found[0], expected[0])
     check_close(found[1], expected[1])
 
 
@@ -145,7 +147,7 @@ def convolution(layer, kernel, stride, dtype="float32"):
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(
     "shape",
-    [(2, 31, 31, 240), (2, 8, 8, 12), (3, 7, 16, 5), (1, 3, 3, 4), (1, 1, 3, 4), (2, 2, 4, 4)],
+    [(2, 31, 31, 240), (2, 8, 8, 12), (3, 7, 16, 5), (1, 3, 3, 4), (1, 1, 2, 4), (2, 2, 2, 4)],
     ids=str,
 )
 def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
@@ -165,7 +167,7 @@ def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
 @pytest.mark.parametrize(
     ("shape", "kernel", "stride", "dtype"),
     [
-        pytest.param((2, 2, 2, 4), 5, 1, "float32", id="2x2"),
+        pytest.param((2, 3, 1, 4), 5, 1, "float32", id="3x1"),
         pytest.param((1, 1, 1, 4), 5, 1, "float32", id="1x1"),
         pytest.param((2, 9, 9, 4), 3, 1, "float32", id="3x3"),
         pytest.param((2, 9, 9, 4), 5, 2, "float32", id="stride 2, odd"),
