@@ -11,7 +11,7 @@ import time
 
 import pytest
 from rich.console import Console
-from tables.recorded import record_of
+from tables.recorded import record_of, write
 
 from kreproduce.errors import StorageError
 from kreproduce.experiment import resolve
@@ -53,7 +53,7 @@ DOES = {
     "ignore": "signal.signal(15, signal.SIG_IGN); status('running', 3); time.sleep(60)",
 }
 STUB = """
-import json, os, signal, sys, time
+import json, os, shutil, signal, sys, time
 from pathlib import Path
 path, identity, whole, cwd = Path(sys.argv[1]), *sys.argv[2:]
 os.makedirs(cwd, exist_ok=True)
@@ -64,7 +64,7 @@ def status(state, epoch):
     (path / "status.tmp").write_text(text)
     (path / "status.tmp").replace(path / "status.json")
 def record():
-    (path / "record.json").write_text(whole)
+    shutil.copytree(whole, path, dirs_exist_ok=True)
 def say_cores():
     print(json.dumps(sorted(os.sched_getaffinity(0))))
 def other(name):
@@ -111,7 +111,7 @@ def sweep(tmp_path):
         def command(job):
             # A jump: the stub's name of what it does is looked up when it is started.
             script = STUB + textwrap.dedent(DOES[does[job.experiment.seed - 1]])
-            whole = json.dumps(record_of(job.experiment))
+            whole = write(tmp_path / "whole", record_of(job.experiment))
             extra = [job.folder.path, job.experiment.identity, whole, tmp_path / "cwd"]
             return [sys.executable, "-c", script, *map(str, extra)]
 
@@ -330,9 +330,7 @@ def test_the_users_own_environment_is_kept(sweep, monkeypatch):
 def test_what_another_sweep_has_done_meanwhile_is_left_alone(sweep):
     runner = sweep("crash", "succeed")
     job = runner.waiting[0]
-    job.folder.path.mkdir(parents=True)
-    record = record_of(job.experiment)
-    (job.folder.path / "record.json").write_text(json.dumps(record))
+    write(job.folder.path.parent.parent, record_of(job.experiment))
     runner.run()
     assert failed(runner) == {}
     assert "done meanwhile" in runner._view.text
