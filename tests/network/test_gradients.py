@@ -1,5 +1,8 @@
 """Gradients computed in another way than TensorFlow's own: the same, and the outputs bit by bit."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -290,3 +293,38 @@ def test_files_of_weights_are_the_same_in_both_ways(lowering, tmp_path):
     loaded.load_weights(tmp_path / "network.weights.h5")
     for weight, other in zip(loaded.weights, saved.weights, strict=True):
         np.testing.assert_array_equal(weight.numpy(), other.numpy())
+
+
+REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.experimental.enable_op_determinism()
+from kreproduce.network import layers, tensorflow_kernels
+tensorflow_kernels.on_cpu_with_onednn = lambda: True
+x = np.random.default_rng(0).normal(size=(8, 9, 9, 3)).astype("float32")
+
+def trained(kinds, devices):
+    keras.utils.set_random_seed(0)
+    with tf.distribute.MirroredStrategy(devices).scope():
+        rest = keras.layers.Flatten(), keras.layers.Dense(2)
+        depthwise = kinds.DepthwiseConv2D(5, padding="same", use_bias=False)
+        model = keras.Sequential([depthwise, kinds.Activation("swish"), *rest])
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        model.fit(x, x[:, 0, 0, :2], batch_size=6, epochs=2, shuffle=False, verbose=0)
+    return model.get_weights()
+
+expected = trained(keras.layers, ["CPU:0", "CPU:1"])
+for devices in (["CPU:0", "CPU:1"], ["CPU:0"]):
+    for ours, theirs in zip(trained(layers, devices), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+"""
+
+
+@pytest.mark.slow
+@on_cpu_with_xla
+def test_several_devices_train_as_with_keras_own_layers():
+    """The last batch smaller, the order of the sums fixed."""
+    command = [sys.executable, "-c", REPLICAS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
