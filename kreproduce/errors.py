@@ -63,6 +63,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int = 300) -> str:
     """Text of unknown origin, fit for a message: without what a terminal would obey, and short."""
-    return "".join(character if character.isprintable() else "?" for character in text)[:300]
+    return "".join(character if character.isprintable() else "?" for character in text)[:longest]

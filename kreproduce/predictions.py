@@ -1,8 +1,8 @@
 """What the headline's weights made of every test image: the true class and the predicted ones.
 
-`predictions.csv.gz` lies beside a run's record, which has its hash: a line an image, in the order
-of the split, with the numbers of the classes. So two runs on the same images can be compared image
-by image, and whatever is computed from a confusion matrix can be computed later.
+`predictions.csv.gz` lies beside a run's record, which has its hash: one line per image, in the
+order of the split, with the numbers of the classes. So two runs on the same images can be compared
+image by image, and whatever is computed from a confusion matrix can be computed later.
 """
 
 import gzip

@@ -22,7 +22,7 @@ from kreproduce import files, predictions
 from kreproduce.data.originals import SIZES
 from kreproduce.data.record import Images
 from kreproduce.errors import SettingsError, StorageError, printable
-from kreproduce.experiment import Experiment
+from kreproduce.experiment import ADDED_LATER, Experiment
 from kreproduce.network.description import describe
 from kreproduce.predictions import Predictions
 from kreproduce.strict import Strict
@@ -40,7 +40,8 @@ NO_RECORD = "it has no record: the run is not complete"
 Text = Annotated[str, Field(max_length=1000)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=10**9)]
-Seconds = Annotated[float, Field(ge=0)]
+Large = Annotated[int, Field(ge=1, le=10**15)]
+Seconds = Annotated[float, Field(ge=0, le=1e10)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -106,12 +107,14 @@ class Conditions(Strict):
     """What should not change a result but can, in its last digits or by them in more.
 
     Attributes:
-        devices: what it ran on, a name a device.
+        devices: what it ran on, one name per device.
         gpu: whether they are GPUs.
         replicas: how many devices shared each batch.
         sync_batch_norm: whether batch normalisation was over all of them.
         cores: how many the process was allowed to use, which may be fewer than the machine has.
         instructions: the processor's vector instructions, as Linux names them.
+        kernels: what computes besides TensorFlow's own kernels on a CPU: "onednn", and "xla" for
+            the gradient of swish.
         threads: of the backend's pools, as far as it says.
         deterministic: whether equal runs give equal weights to the last bit.
         backend: Keras' backend.
@@ -132,6 +135,7 @@ class Conditions(Strict):
     sync_batch_norm: bool
     cores: Annotated[Count, Field(ge=1)]
     instructions: tuple[Text, ...]
+    kernels: tuple[Text, ...]
     threads: dict[Text, Count]
     deterministic: bool
     backend: Text
@@ -159,7 +163,7 @@ class Code(Strict):
 
 
 class Session(Strict):
-    """One process that was at a run.
+    """One process that worked on a run.
 
     Attributes:
         started: when, in UTC.
@@ -196,7 +200,7 @@ class Record(Strict):
         seconds: by part.
         conditions: of the last session.
         code: of the last session.
-        sessions: all processes that were at it, in order.
+        sessions: all processes that worked on it, in order.
         started: when, in UTC.
         finished: when, in UTC.
     """
@@ -206,9 +210,9 @@ class Record(Strict):
     identity: Text
     settings: Experiment
     data: Images
-    parameters: Annotated[int, Field(ge=1)]
-    computations: Annotated[int, Field(ge=1)]
-    computations_trained: Annotated[int, Field(ge=1)]
+    parameters: Large
+    computations: Large
+    computations_trained: Large
     best_epoch: dict[Rule, Annotated[Count, Field(ge=1)]]
     test: dict[Rule, Outcome]
     weights: dict[Rule, Digest]
@@ -227,8 +231,6 @@ class Record(Strict):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        if self.settings.hflip:
-            raise ValueError("hflip is a way to show a result, not a setting of a run")
         if self.identity != self.settings.identity:
             raise ValueError(f"its identity is not that of its settings, {self.settings.identity}")
         if self.run != self.settings.run_name:
@@ -259,13 +261,18 @@ class Record(Strict):
             return
         sizes = SIZES.get(self.settings.dataset)
         found = (self.data.train, self.data.validation, self.data.test)
-        if self.data.foreign_because or sizes is None or not (found == sizes or self.partial):
+        if self.data.not_original_because or sizes is None or not (found == sizes or self.partial):
             raise ValueError("it calls its images original, and they cannot be")
 
     @property
     def partial(self) -> bool:
         """Whether only some of the images were taken."""
         return self.settings.limit is not None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it was computed under several conditions, one after the other."""
+        return any(session.conditions != self.conditions for session in self.sessions)
 
     def accuracy(self, *, hflip: bool = False) -> float:
         """The headline: share of the test images, shown plain or with their mirror images."""
@@ -326,10 +333,7 @@ def read_record(folder: Path) -> Record | str:
         return f"record.json {record}"
     if record.run != folder.name:
         return f"its record is that of {record.run}"
-    found = read_predictions(folder, record)
-    if isinstance(found, str):
-        return found
-    return _history_fault(folder, record) or record
+    return fault_beside(folder, record) or record
 
 
 def decoded(content: bytes) -> Record | str:
@@ -347,12 +351,19 @@ def decoded(content: bytes) -> Record | str:
             f"{RECORD_VERSION}"
         )
     written = values.pop("checksum", None)
-    if written != checksum(values):
-        return "was changed after it was written, or is damaged: its checksum differs"
     try:
-        return Record.model_validate_json(json.dumps(values))
+        if written != checksum(values):
+            return "was changed after it was written, or is damaged: its checksum differs"
+        record = Record.model_validate_json(json.dumps(values))
     except ValidationError as error:
         return f"is not the record of a complete run: {_first_fault(error)}"
+    except RecursionError:
+        return "is damaged, or not the record of a complete run"
+    # Settings have defaults, and one that is missing would follow a later change of its default.
+    wanted, found = record.settings.recorded().keys(), values["settings"].keys()
+    for name in sorted((wanted - ADDED_LATER - found) | (found - wanted)):
+        return f"is not the record of a complete run: settings.{name} is missing or does not belong"
+    return record
 
 
 def read_predictions(folder: Path, record: Record) -> Predictions | str:
@@ -373,6 +384,12 @@ def read_predictions(folder: Path, record: Record) -> Predictions | str:
     if (found.accuracy("plain"), found.accuracy("hflip")) != (stated.plain, stated.hflip):
         return f"its {name} gives another accuracy than its record"
     return found
+
+
+def fault_beside(folder: Path, record: Record) -> str | None:
+    """What is wrong with the history and the predictions beside a record, if anything is."""
+    found = read_predictions(folder, record)
+    return found if isinstance(found, str) else _history_fault(folder, record)
 
 
 def history_digest(content: bytes) -> str:

@@ -38,6 +38,7 @@ from kreproduce.records import (
     Rule,
     Session,
     decoded,
+    fault_beside,
     history_digest,
     read_record,
     weights_name,
@@ -182,7 +183,8 @@ class RunFolder:
 
     def write_settings(self, session: Session, images: Images) -> None:
         """Write down the experiment, and under which conditions it was begun or taken up."""
-        about = {"session": session.model_dump(mode="json"), "data": images.model_dump(mode="json")}
+        data = images.model_dump(mode="json", exclude={"class_names"})  # there may be many
+        about = {"session": session.model_dump(mode="json"), "data": data}
         identity = {"identity": self.experiment.identity}
         self._write_json("settings.json", self.experiment.recorded() | identity | about)
 
@@ -193,7 +195,7 @@ class RunFolder:
             "epoch": epoch,
             "step": step,
             "epochs": self.experiment.epochs,
-            "why": why and why[:_LONGEST_REASON],
+            "why": why and printable(why, _LONGEST_REASON),
             "host": _host(),
             "pid": os.getpid(),
             "time": now(),
@@ -270,8 +272,10 @@ class RunFolder:
             StorageError: the disk does not take it.
         """
         content = record.encoded()
-        if decoded(content) != record:  # or else the run would be lost to every reader
-            raise AssertionError(f"the record of {record.run} cannot be read back")
+        fault = None if decoded(content) == record else "it cannot be read back"
+        fault = fault or fault_beside(self.path, record)
+        if fault:  # the run would be lost to every reader
+            raise AssertionError(f"the record of {record.run} is not written: {fault}")
         self._write("record.json", content)
         self._clear_up()
 

@@ -60,7 +60,7 @@ def test_only_a_claim_makes_anything(folder, tmp_path):
     settings = json.loads((folder.path / "settings.json").read_text())
     assert settings["identity"] == EXPERIMENT.identity
     assert settings["session"]["conditions"]["cores"] == 16
-    assert settings["data"]["class_names"][0] == "class 0"
+    assert settings["data"]["train"] == 100
     assert status(folder)["state"] == "running"
     assert folder.record() is None
 

@@ -179,7 +179,11 @@ def check_same_images(
     if location.path is None:  # built in, or not here
         return
     known = fingerprints or Fingerprints()
-    if known.of(experiment, location) != record.data.fingerprint:
+    _check_same(known.of(experiment, location), record, location)
+
+
+def _check_same(fingerprint: str, record: "Record", location: "Location") -> None:
+    if fingerprint != record.data.fingerprint:
         raise StateError(
             f"{record.run} was run on other images than those in {location.path}; "
             "give these a name of their own with --data-name"
@@ -202,7 +206,7 @@ def _train(
     try:
         record = None if choice.force else folder.record()  # another process may have finished it
         if record is not None:
-            folder.tidy()
+            _check_same(images.record.fingerprint, record, location)
             _print_summary(record, experiment)
             print("another process has just finished it")
             return

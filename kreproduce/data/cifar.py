@@ -63,7 +63,7 @@ def read_training(folder: Path) -> Source:
     """Reads the five training batches in `folder`, and compares them with the published ones.
 
     Raises:
-        DataError: As of `read_folder`.
+        DataError: Same as for `read_folder`.
     """
     contents = _contents(folder, PARTS["train"])
     source = from_batches(contents, folder, "folder")

@@ -64,7 +64,7 @@ def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
         source=source.kind,
         cached=source.cached,
         original=foreign is None,
-        foreign_because=foreign,
+        not_original_because=foreign,
         split=split.rule,
         train=len(train.labels),
         validation=len(validation.labels),
@@ -118,7 +118,7 @@ def read(source: sources.Source, indices: splits.Indices, size: int, rule: resiz
 
 def _unicode(name: str) -> str:
     """A folder's name as text, with what is no text in it spelled out in hexadecimal."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _check(experiment: Experiment, source: sources.Source, foreign: str | None) -> None:

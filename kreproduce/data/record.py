@@ -18,7 +18,7 @@ class Images(Strict):
         source: what they were read from, be it through a prepared file.
         cached: whether through a prepared file.
         original: whether they are the published ones.
-        foreign_because: why they are not.
+        not_original_because: why they are not.
         split: the rule that divided them, in words.
         train, validation, test: how many train, validate and test.
         image_shape: height, width and channels before they are enlarged.
@@ -30,7 +30,7 @@ class Images(Strict):
     source: Literal["builtin", "tfds", "archive", "folder"]
     cached: bool
     original: bool
-    foreign_because: _Text | None
+    not_original_because: _Text | None
     split: _Text
     train: _Number
     validation: _Number

@@ -45,6 +45,12 @@ def on_cpu_with_onednn() -> bool:
     return True
 
 
+def chosen() -> tuple[str, ...]:
+    """What computes besides TensorFlow's own kernels on a CPU, of "onednn" and "xla"."""
+    found = {"onednn": on_cpu_with_onednn, "xla": on_cpu_with_xla}
+    return tuple(name for name, is_there in found.items() if is_there())
+
+
 def replicas() -> int:
     """Over how many devices TensorFlow spreads a batch."""
     import tensorflow as tf

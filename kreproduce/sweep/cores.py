@@ -20,7 +20,7 @@ _TOPOLOGY = Path("/sys/devices/system/cpu")
 def usable() -> list[int]:
     """The cores that this process may use, neighbours beside each other; on Linux only.
 
-    Fewer than the machine has in a container, behind `taskset` or in a job of a batch system.
+    Fewer than the machine has in a container, under `taskset` or in a job of a batch system.
     """
     if not hasattr(os, "sched_getaffinity"):
         return []

@@ -115,5 +115,6 @@ def _condition(record: Record) -> str:
     device = " and ".join(device.removeprefix("1 × ") for device in devices)
     cores = [] if where.gpu else [f"{where.cores} core{'s' if where.cores > 1 else ''}"]
     replicas = [f"{where.replicas} replicas"] if where.replicas > 1 else []
-    text = ", ".join([device, *cores, where.backend, where.precision, *replicas])
+    others = ["and before under others"] if record.is_mixed else []
+    text = ", ".join([device, *cores, where.backend, where.precision, *replicas, *others])
     return "".join(character for character in text if character.isprintable())

@@ -12,6 +12,7 @@ import keras
 
 from kreproduce import __version__, scheduling
 from kreproduce.errors import printable
+from kreproduce.network import tensorflow_kernels
 from kreproduce.records import Conditions, Optimizer, Session
 from kreproduce.training import optimizer
 from kreproduce.training.assembly import Assembly
@@ -20,9 +21,9 @@ from kreproduce.training.devices import Devices, threads
 # Variables by which a backend is told to compute otherwise: by other kernels, on other threads.
 # Not all of "TF_", for which Terraform's begin with it, too.
 _TELLING = re.compile(
-    r"(ATEN|CUBLAS|CUDA|CUDNN|DNNL|JAX|KERAS|KMP|MKL|NCCL|NVIDIA|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH"
-    r"|XLA|TF_(AUTO|CPU|CUDNN|DETERMINISTIC|DISABLE|ENABLE|FP16|GPU|MKL|NUM|ONEDNN|OVERRIDE|USE|XLA)"
-    r")_.+|NPROC"
+    r"(ATEN|CUBLAS|CUDA|CUDNN|DNNL|JAX|KERAS|KMP|MKL|NCCL|NPY|NVIDIA|OMP|ONEDNN|OPENBLAS|PYTORCH"
+    r"|TORCH|TORCHINDUCTOR|XLA|TF_(AUTO|AUTOTUNE|CONV2D|CPU|CUBLAS|CUDNN|DETERMINISTIC|DISABLE|ENABLE"
+    r"|FP16|GPU|JITRT|MATMUL|MKL|NUM|ONEDNN|OVERRIDE|SET|USE|XLA))_.+|NPROC|GLIBC_TUNABLES"
 )
 # Of these, what says nothing of numbers (places, memory), or stands in the conditions already.
 _MUTE = re.compile(
@@ -41,6 +42,7 @@ def of(assembly: Assembly, devices: Devices) -> Conditions:
         sync_batch_norm=devices.sync_batch_norm and devices.replicas > 1,
         cores=scheduling.cores(),
         instructions=scheduling.instructions(),
+        kernels=tensorflow_kernels.chosen(),
         threads=threads(),
         deterministic=devices.deterministic,
         backend=keras.backend.backend(),
@@ -49,11 +51,17 @@ def of(assembly: Assembly, devices: Devices) -> Conditions:
         tensor_float_32=devices.tensor_float_32,
         jit_compile=assembly.xla,
         steps_per_execution=devices.steps_per_execution,
-        optimizer=Optimizer(name=optimizer.NAME, formula=optimizer.FORMULA),
+        optimizer=_optimizer(assembly),
         environment=environment(),
         versions=versions(),
         platform=platform.platform(),
     )
+
+
+def _optimizer(assembly: Assembly) -> Optimizer:
+    used = assembly.model.optimizer
+    used = getattr(used, "inner_optimizer", used)  # that of the loss' scaling is around it
+    return Optimizer(name=optimizer.NAME, formula=used.formula)
 
 
 def environment() -> dict[str, str]:

@@ -50,6 +50,13 @@ class Keras2RMSprop(keras.optimizers.RMSprop):
             raise ValueError("neither momentum nor centering: the authors trained without them")
         super().__init__(learning_rate, rho=rho, epsilon=epsilon, name=name, **kwargs)
 
+    @property
+    def formula(self) -> str:
+        """The same as `FORMULA`, with the numbers that this one has."""
+        keep, take = self.rho, round(1 - self.rho, 12)
+        square = f"v = {keep:g} * v + {take:g} * g**2"
+        return f"{square}; w = w - lr * g / (sqrt(v) + {self.epsilon:g})"
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)

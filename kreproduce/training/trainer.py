@@ -177,6 +177,7 @@ class Trainer:
 
     def record(self) -> Record:
         """Everything that is known of the run now that it is complete."""
+        self.folder.write_history(self.progress.history)  # whatever became of the file meanwhile
         return recording.record(
             self.experiment,
             self.dataset,

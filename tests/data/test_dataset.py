@@ -31,7 +31,7 @@ def test_small_sets_of_the_papers_names_are_foreign(root, name):
     data = load(e, locate(name, root))
     assert data.record.source == "tfds"
     assert data.record.original is False
-    assert "than the original's" in data.record.foreign_because
+    assert "than the original's" in data.record.not_original_because
     assert len(data.class_names) == CLASSES[name]
     for part in ("train", "validation", "test"):
         subset = getattr(data, part)

@@ -154,7 +154,7 @@ def test_a_batch_that_is_not_the_published_one_is_named(tmp_path, batch, prepare
         location = cached(prepare_folder(NAME, top, tmp_path / "kept"))
     assert location.of_folder
     reason = f"{batch} is not the published file"
-    assert loaded(location, "mine").record.foreign_because == reason
+    assert loaded(location, "mine").record.not_original_because == reason
     with pytest.raises(DataError, match=rf"not the original images of {NAME} \({reason}\)"):
         loaded(location)
 
@@ -171,7 +171,7 @@ def test_one_that_was_changed_since_it_was_looked_for_is_refused(tmp_path, small
 def test_the_published_files_are_too_few_here(tmp_path):
     """Without the fixture `small` nothing of these tests is original."""
     for way, location in ((way, WAYS[way](tmp_path / way)) for way in ("tfds", "folder")):
-        reason = loaded(location, "mine").record.foreign_because
+        reason = loaded(location, "mine").record.not_original_because
         assert ("other numbers" if way == "tfds" else "data_batch_1.bin is not") in reason
 
 
@@ -216,7 +216,7 @@ def test_older_caches_of_folders_stay_foreign(tmp_path, small):
     assert b"unpublished" not in cache.path_in(tmp_path, NAME).read_bytes()
     location = locate(NAME, tmp_path)
     assert location.of_folder
-    assert loaded(location, "mine").record.foreign_because == "read from a folder of images"
+    assert loaded(location, "mine").record.not_original_because == "read from a folder of images"
 
 
 def test_a_cache_of_any_cifar10_folder_is_not_taken_for_it(tmp_path):

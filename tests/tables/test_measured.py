@@ -118,7 +118,7 @@ def test_foreign_data_under_the_name_of_the_paper_reach_no_row(found):
     assert found(record_of(experiment_of(PLAIN), original=False)) == ()
 
 
-@pytest.mark.parametrize("changes", [{"test": 9}, {"foreign_because": "a folder"}], ids=str)
+@pytest.mark.parametrize("changes", [{"test": 9}, {"not_original_because": "a folder"}], ids=str)
 def test_images_that_only_call_themselves_original_reach_no_row(found, changes):
     record = record_of(experiment_of(PLAIN))
     record["data"] |= changes
@@ -185,3 +185,12 @@ def test_wilsons_interval_stays_between_0_and_1():
     assert wilson(0.0, 10)[0] == 0
     # R's binom package: binom.confint(84, 100, methods = "wilson")
     assert [round(bound, 4) for bound in wilson(0.84, 100)] == [0.7558, 0.8990]
+
+
+def test_a_run_under_several_conditions_is_shown_as_such(found):
+    record = record_of(experiment_of(PLAIN))
+    before = record["sessions"][0]
+    conditions = before["conditions"] | {"devices": ["a CPU"], "gpu": False}
+    record["sessions"] = [before | {"conditions": conditions}, before]
+    cell = measured(PLAIN, found(record))
+    assert cell.conditions == ("seed 1: NVIDIA H200, tensorflow, float32, and before under others")

@@ -52,6 +52,7 @@ def test_another_commit_and_an_edited_checkout_are_said(session):
     [
         *("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_XLA_FLAGS", "XLA_FLAGS"),
         *("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "NVIDIA_TF32_OVERRIDE", "TF_DETERMINISTIC_OPS"),
+        *("TF_SET_ONEDNN_FPMATH_MODE", "TF_CONV2D_USE_FP16_ACCUMULATE", "GLIBC_TUNABLES"),
         *("KERAS_MAX_EPOCHS", "NPROC", "JAX_DEFAULT_MATMUL_PRECISION"),
     ],
 )

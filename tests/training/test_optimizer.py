@@ -11,7 +11,7 @@ from kreproduce.experiment import resolve
 from kreproduce.training import state
 from kreproduce.training.assembly import assemble
 from kreproduce.training.devices import Devices
-from kreproduce.training.optimizer import Keras2RMSprop
+from kreproduce.training.optimizer import FORMULA, Keras2RMSprop
 from kreproduce.training.schedule import learning_rate
 
 CPU = Devices(gpu=False, names=("CPU",))
@@ -159,3 +159,9 @@ def test_the_rate_reaches_the_optimiser_behind_the_scaling_of_the_loss():
     assert isinstance(optimizer.inner_optimizer, Keras2RMSprop)
     optimizer.learning_rate = 0.0025
     assert float(optimizer.inner_optimizer.learning_rate) == pytest.approx(0.0025)
+
+
+def test_what_a_record_says_of_it_is_read_from_it():
+    assert Keras2RMSprop().formula == FORMULA
+    other = Keras2RMSprop(rho=0.95, epsilon=1e-3)
+    assert other.formula == "v = 0.95 * v + 0.05 * g**2; w = w - lr * g / (sqrt(v) + 0.001)"

@@ -72,7 +72,7 @@ def test_the_record_is_complete(finished):
     assert "hflip" not in record["settings"]
     data = record["data"]
     assert (data["name"], data["source"], data["original"]) == ("colours", "folder", False)
-    assert data["foreign_because"] == "read from a folder of images"
+    assert data["not_original_because"] == "read from a folder of images"
     assert (data["train"], data["validation"], data["test"]) == (36, 6, 15)
     assert len(data["fingerprint"]) == 64
     assert set(record["best_epoch"].values()) <= {1, 2}
