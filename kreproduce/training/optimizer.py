@@ -8,7 +8,7 @@ from keras import ops
 # What a run's record says of it. The formula is what is computed for each weight w with gradient
 # g and learning rate lr, and runs as Python; v begins at 0.
 NAME = "RMSprop of Keras 2"
-FORMULA = "v = 0.9 * v + 0.1 * g**2; w = w - lr * g / (sqrt(v) + 1e-7)"
+FORMULA = "v = 0.9 * v + 0.1 * g**2; w = w - lr * g / (sqrt(v) + 1e-07)"
 
 
 @keras.saving.register_keras_serializable("kreproduce")
