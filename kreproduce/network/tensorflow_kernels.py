@@ -121,6 +121,8 @@ def batch_normalization(
 def swish(inputs: Any) -> Any:
     """Swish as TensorFlow has it, its gradient compiled to one pass instead of seven.
 
+    At 32 x 31 x 31 x 240 the gradient takes 7 ms instead of 15 (2 cores, AVX2).
+
     Args:
         inputs: any shape, float32.
     """
@@ -152,8 +154,8 @@ def _swish_gradient() -> Any:
 def depthwise_convolution(inputs: Any, kernel: Any) -> Any:
     """A 5 x 5 depthwise convolution, the gradient of its kernel by TensorFlow's own code.
 
-    oneDNN has no fast code for that gradient of filters wider than 3: at 31 x 31 x 240 it takes
-    60 ms (2 cores, AVX2), TensorFlow's 31. Explicit padding, here the same zeros, is what
+    oneDNN has no fast code for that gradient of filters wider than 3: at 32 x 31 x 31 x 240 it
+    takes 60 ms (2 cores, AVX2), TensorFlow's 31. Explicit padding, here the same zeros, is what
     TensorFlow does not hand over to oneDNN.
 
     Args:
