@@ -184,7 +184,6 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     """Keras' layer, the gradient of 5 x 5 kernels faster under TensorFlow with oneDNN."""
 
     def call(self, inputs: Any) -> Any:
-        width = inputs.shape[2]
         if (
             self.kernel_size == (5, 5)
             and (self.strides, self.dilation_rate) == ((1, 1), (1, 1))
@@ -192,8 +191,6 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             and self.depth_multiplier == 1
             and self.activation is keras.activations.linear
             and not self.use_bias
-            and width is not None
-            and width >= 2  # of 1 the outer columns of the kernel see nothing
             and self.compute_dtype == "float32"
             and tensorflow_kernels.on_cpu_with_onednn()
         ):
