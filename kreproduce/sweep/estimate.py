@@ -99,7 +99,8 @@ def _records(results: Path, counts: Callable[[Path, Record], bool]) -> Iterable[
 
 def _measured(record: Record, whose: str) -> Estimate:
     """One epoch of a recorded run."""
-    device = record.conditions.devices[0]
+    where = record.conditions
+    device = where.devices[0] + ("" if where.gpu else f" ({where.cores} cores)")
     return Estimate(record.seconds.median_epoch, f"{whose}, {device}")
 
 
