@@ -50,7 +50,7 @@ experiment = resolve(json.loads(sys.argv[2]))
 data = dataset.load(experiment, sources.locate("colours", Path(images)))
 folder = RunFolder(Path(results), experiment)
 folder.claim()
-found = replace(devices.find(), synchronized=synchronized)
+found = replace(devices.find(), sync_batch_norm=synchronized)
 assert found.replicas == number
 shares = set()
 from kreproduce.data.layers import Warp
@@ -131,7 +131,7 @@ def test_the_curve_is_that_of_one_device(tmp_path, images, one, number):
     np.testing.assert_allclose(found, one, rtol=1e-4)
     (path,) = tmp_path.glob("runs/*/settings.json")
     conditions = json.loads(path.read_text())["conditions"]
-    assert (conditions["replicas"], conditions["synchronized"]) == (number, True)
+    assert (conditions["replicas"], conditions["sync_batch_norm"]) == (number, True)
 
 
 def test_without_synchronising_it_is_another_curve(tmp_path, images, one):
