@@ -130,7 +130,7 @@ def test_the_curve_is_that_of_one_device(tmp_path, images, one, number):
     found = curve(tmp_path)
     np.testing.assert_allclose(found, one, rtol=1e-4)
     (path,) = tmp_path.glob("runs/*/settings.json")
-    conditions = json.loads(path.read_text())["conditions"]
+    conditions = json.loads(path.read_text())["session"]["conditions"]
     assert (conditions["replicas"], conditions["sync_batch_norm"]) == (number, True)
 
 
