@@ -110,6 +110,7 @@ class Toy:
     def _finish(self):
         measured = float(abs(self.kept[self.best[LOWEST_LOSS]]).mean())
         self.folder.write_predictions(made_up(IMAGES, EXPERIMENT.classes, measured, measured))
+        self.folder.write_history(self.history)
         record = record_of(EXPERIMENT, plain=measured, hflip=measured, images=IMAGES)
         own = {"best_epoch": self.best, "sessions": record["sessions"] * len(self.sessions)}
         self.folder.finish(parsed(record | own | asdict(self.folder.digests())))
