@@ -43,14 +43,20 @@ def values(variables):
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def test_the_steps_are_the_formulas():
-    rng = np.random.default_rng(0)
+def built(rng):
+    """Small random variables, and an optimizer of them."""
     variables = [
         keras.Variable(rng.normal(size=shape) * 0.1, dtype="float32", name=name)
         for name, shape in SHAPES.items()
     ]
     optimizer = Keras2RMSprop(0.0025)
     optimizer.build(variables)
+    return variables, optimizer
+
+
+def test_the_steps_are_the_formulas():
+    rng = np.random.default_rng(0)
+    variables, optimizer = built(rng)
     velocities = optimizer.variables[2:]
     for _ in range(20):
         before = values(variables), values(velocities)
@@ -63,12 +69,7 @@ def test_the_steps_are_the_formulas():
 def test_the_steps_without_state_are_the_formulas():
     """As JAX takes them: state goes in and comes out."""
     rng = np.random.default_rng(0)
-    variables = [
-        keras.Variable(rng.normal(size=shape) * 0.1, dtype="float32", name=name)
-        for name, shape in SHAPES.items()
-    ]
-    optimizer = Keras2RMSprop(0.0025)
-    optimizer.build(variables)
+    variables, optimizer = built(rng)
     weights = [variable.value for variable in variables]
     state = [variable.value for variable in optimizer.variables]
     for _ in range(5):
