@@ -25,6 +25,7 @@ from kreproduce.paper.tables import (
     size_rows,
     text_errata,
 )
+from kreproduce.paper.trained_claims import Kind, TrainedClaim, trained_claims
 
 __all__ = [
     "IMAGES",
@@ -35,10 +36,12 @@ __all__ = [
     "Erratum",
     "GroupingRow",
     "Images",
+    "Kind",
     "Row",
     "SizeRow",
     "Sizes",
     "TextErratum",
+    "TrainedClaim",
     "Variant",
     "authors_run",
     "claims",
@@ -51,4 +54,5 @@ __all__ = [
     "runs",
     "size_rows",
     "text_errata",
+    "trained_claims",
 ]

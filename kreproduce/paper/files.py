@@ -3,7 +3,7 @@
 import csv
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -25,4 +25,12 @@ def load(kind: type[T], name: str) -> tuple[T, ...]:
 
 
 def _value(kind: Any, text: str) -> Any:
-    return tuple(map(int, text.split())) if kind == tuple[int, ...] else kind(text)
+    if kind == tuple[int, ...]:
+        return tuple(map(int, text.split()))
+    if kind == tuple[str, ...]:
+        return tuple(text.split("; ")) if text else ()
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise ValueError(f"{text!r} is none of {get_args(kind)}")
+        return text
+    return kind(text)
