@@ -25,6 +25,12 @@ Arrays = dict[str, NDArray[Any]]
 
 _SUMMED = ("about", "labels", "parts", "shapes", "pixels")
 _SUFFIX = ".kreproduce.npz"
+_PARTS = (
+    {"all"},
+    {"train", "test"},
+    {"train", "validation"},
+    {"train", "validation", "test"},
+)
 
 
 class About(BaseModel):
@@ -77,7 +83,7 @@ def write(source: Source, path: Path) -> None:
                 "pixels": np.memmap(raw, np.uint8, "r"),
                 "shapes": shapes,
                 "labels": source.labels.astype(np.int32),
-                "parts": source.parts.astype("U5"),
+                "parts": source.parts.astype("U10"),
                 "about": np.frombuffer(_about(source), np.uint8),
             }
             arrays["sha256"] = np.array(_checksum(arrays))
@@ -191,7 +197,7 @@ def _check(path: Path, about: About, arrays: Arrays) -> None:
         and count > 0
         and shapes.min() > 0
         and np.unique(labels).tolist() == list(range(classes))
-        and set(parts.tolist()) in ({"all"}, {"train", "test"})
+        and set(parts.tolist()) in _PARTS
     )
     if not sound:
         raise _damaged(path, "its arrays do not belong together")

@@ -32,7 +32,8 @@ class Source:
         class_names: The classes in the order of their labels.
         labels: int32 (n,).
         names: n file names or ids, all '' where the set has none.
-        parts: n of 'train' and 'test', or of 'all' where the set is not divided.
+        parts: n of 'train' with 'test', 'validation' or both, or of 'all' where the set is not
+            divided.
         decode: One image by its index; raises DataError where it is damaged.
         sequence: Whether the images were published as one sequence that runs across the
             classes, as CIFAR-10's were, and not in a folder a class.

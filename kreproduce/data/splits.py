@@ -31,46 +31,48 @@ def split(
 ) -> Split:
     """Divides a source of n images as the authors' code did.
 
-    - With a training and a test part in class folders: the first tenth of each class.
+    - With a training and a test part: the first tenth of each class.
     - With the two parts in one sequence: the first tenth of all in the original order, which the
       ids of TFDS and the files of the archive give (CIFAR-10: 5,000).
     - Without parts: in each class every tenth from the first to validation, of the rest every
       ninth from the first to test.
+    - With a validation part of its own, which no set of the paper has: that one. Where there is
+      no test part beside it, every tenth of each class of the training part.
 
     Names are compared by code point, whatever the language of the machine. Where there are none
-    (TFDS' malaria), the order is that of the source: TFDS' own, which a hash of the original
-    file names decides, is the same on every machine, but not the authors'.
+    (TFDS' malaria), or not of all, the order is that of the source: TFDS' own, which a hash of
+    the original file names decides, is the same on every machine, but not the authors'.
 
     Tenths are rounded up, which the paper's datasets do not need.
 
     Args:
         labels: (n,), from 0.
-        names: n file names or ids that set the order; all '' where reading order is to.
-        parts: (n,) of 'train' and 'test', or of 'all'.
+        names: n file names or ids that set the order; '' where reading order is to.
+        parts: (n,) of 'train' with 'test', 'validation' or both, or of 'all'.
         sequence: Whether the images run across the classes in one sequence.
         class_names: What to call the labels in a message.
 
     Raises:
-        DataError: A class has no image in the training or in the test part.
+        DataError: A class has no image in the training or in the test part, or none in a
+            validation part of its own.
     """
     named = all(names)
     order = np.array(sorted(range(len(labels)), key=names.__getitem__), np.int64)
+    if not named:
+        order.sort()
     how = "by name" if named else "in reading order, for they have no names"
-    training, testing = order[parts[order] != "test"], order[parts[order] == "test"]
-    if not len(testing):
+    part_of = parts[order]
+    training = order[(part_of == "train") | (part_of == "all")]
+    validating, testing = order[part_of == "validation"], order[part_of == "test"]
+    if len(validating):
+        result = _as_given(_classes(training, labels), validating, testing, how)
+    elif not len(testing):
         result = _by_tenths(_classes(training, labels), how)
     elif sequence:
         result = _first_of_all(training, testing, "by id" if named else how)
     else:
         result = _first_of_each_class(_classes(training, labels), testing, how)
-    for part, indices in (("training", result.train), ("test", result.test)):
-        absent = np.setdiff1d(labels, labels[indices])
-        if len(absent):
-            count = np.count_nonzero(labels == absent[0])
-            raise DataError(
-                f"the {count} images of class '{class_names[absent[0]]}' are too few: none is "
-                f"left for the {part} part; give each class at least three"
-            )
+    _check_classes(result, labels, parts, class_names)
     return result
 
 
@@ -103,6 +105,51 @@ def limit(whole: Split, labels: NDArray[np.int32], n: int) -> Split:
         test=some(whole.test),
         rule=f"{whole.rule}; of these only the first {n:,} for training, the classes in turn, "
         "and in proportion for validation and test",
+    )
+
+
+def _check_classes(
+    result: Split, labels: NDArray[np.int32], parts: NDArray[np.str_], class_names: Sequence[str]
+) -> None:
+    """Refuses a split with a class that is not trained or not tested.
+
+    Nor must one be absent from a validation part that was given: the weights are chosen there.
+    By rule, each class has its share there; in one sequence, whatever part chance gave it.
+    """
+    divided = {"train": result.train, "test": result.test}
+    if "validation" in parts:
+        divided["validation"] = result.validation
+    for part, indices in divided.items():
+        absent = np.setdiff1d(labels, labels[indices])
+        if not len(absent):
+            continue
+        name, members = class_names[absent[0]], labels == absent[0]
+        count, called = np.count_nonzero(members), "training" if part == "train" else part
+        if part in parts and not np.any(members & (parts == part)):
+            raise DataError(
+                f"no image of class '{name}' is in the {called} part, and the other parts have "
+                f"{count:,}: put some of them there"
+            )
+        raise DataError(
+            f"the {count} images of class '{name}' are too few: none is left for the "
+            f"{called} part; give each class at least three"
+        )
+
+
+def _as_given(classes: list[Indices], validating: Indices, testing: Indices, how: str) -> Split:
+    if len(testing):
+        return Split(
+            train=np.concatenate(classes),
+            validation=validating,
+            test=testing,
+            rule=f"as given: a part to train, one to validate and one to test, images {how}",
+        )
+    return Split(
+        train=np.concatenate([np.delete(members, np.s_[::10]) for members in classes]),
+        validation=validating,
+        test=np.concatenate([members[::10] for members in classes]),
+        rule=f"the validation part validates; in each class of the training part, images {how}: "
+        "every tenth from the first tests",
     )
 
 

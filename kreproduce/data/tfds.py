@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kreproduce import quiet
+from kreproduce.data import heldout
 from kreproduce.data.images import Image, Source, decode_image, reason
 from kreproduce.errors import DataError, SettingsError
 
@@ -88,7 +89,7 @@ def read_tfds(path: Path, dataset: str) -> Source:
         names=names,
         parts=np.repeat(list(records), [len(part["image"]) for part in records.values()]),
         decode=decode,
-        sequence=True,
+        sequence=dataset == heldout.ORIGIN,  # of no other are the ids in random order
     )
 
 

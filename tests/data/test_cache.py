@@ -94,6 +94,22 @@ def test_older_caches_are_read(pets):
     assert cache.peek(pets, "pets").may_be_anything
 
 
+@pytest.mark.parametrize("parts", [["train", "validation", "test"], ["train", "validation"]])
+def test_a_validation_part_comes_back(tmp_path, parts):
+    source = Source(
+        name="pets",
+        kind="folder",
+        class_names=("cat", "dog"),
+        labels=np.tile(np.arange(2, dtype=np.int32), len(parts)),
+        names=[str(i) for i in range(2 * len(parts))],
+        parts=np.repeat(parts, 2),
+        decode=lambda index: np.full((1, 1, 3), index, np.uint8),
+    )
+    path = cache.path_in(tmp_path, "pets")
+    cache.write(source, path)
+    assert cache.read(path).parts.tolist() == source.parts.tolist()
+
+
 def arrays_of(path):
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -102,6 +102,62 @@ def test_class_folders_give_the_first_tenth_of_each_class():
     assert "each class" in result.rule
 
 
+def in_parts(names="{part}_{i:05d}", **each):
+    """Of classes 0, 1 and 2, `each` so many of them in a part, class by class."""
+    places = [(part, c, i) for part, n in each.items() for c in range(3) for i in range(n)]
+    return (
+        np.array([c for _, c, _ in places], np.int32),
+        [names.format(part=part, i=100 * c + i) for part, c, i in places],
+        np.array([part for part, _, _ in places]),
+    )
+
+
+def test_ids_that_run_class_by_class_leave_every_class_something_to_validate():
+    labels, names, parts = in_parts(train=8, test=3)
+    result = split(labels, names, parts, IN_CLASSES)
+    assert labels[result.validation].tolist() == [0, 1, 2]
+    assert set(labels[result.train]) == set(labels[result.test]) == {0, 1, 2}
+
+
+def test_a_validation_part_validates():
+    labels, names, parts = in_parts(train=8, validation=2, test=3)
+    for sequence in (IN_SEQUENCE, IN_CLASSES):
+        result = split(labels, names, parts, sequence)
+        for part in ("train", "validation", "test"):
+            assert sorted(getattr(result, part)) == np.flatnonzero(parts == part).tolist()
+        assert result.rule.startswith("as given: a part to train, one to validate and one to test")
+
+
+def test_beside_a_validation_part_alone_every_tenth_of_the_training_part_tests():
+    labels, names, parts = in_parts(train=11, validation=2)
+    result = split(labels, names, parts, IN_CLASSES)
+    assert sizes(result) == (27, 6, 6)
+    assert is_partition(result, len(labels))
+    assert set(parts[result.validation]) == {"validation"}
+    assert labels[result.test].tolist() == [0, 0, 1, 1, 2, 2]
+    assert "the validation part validates" in result.rule
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_class_that_is_absent_from_a_part_is_named_with_the_part(part):
+    labels, names, parts = in_parts(train=4, validation=4, test=4)
+    kept = ~((labels == 1) & (parts == part))
+    called = "training" if part == "train" else part
+    with pytest.raises(
+        DataError,
+        match=f"no image of class 'class 1' is in the {called} part, and the other parts have 8",
+    ):
+        split(labels[kept], np.array(names)[kept].tolist(), parts[kept], IN_CLASSES)
+
+
+def test_names_of_some_images_alone_set_no_order():
+    labels, names, parts = unparted(1, 20, True)
+    some = ["", *names[:0:-1]]
+    result = split(labels, some, parts, IN_CLASSES)
+    assert result.validation.tolist() == [0, 10]
+    assert "reading order" in result.rule
+
+
 def test_every_tenth_validates_and_every_ninth_of_the_rest_tests():
     result = split(*unparted(1, 20, True), IN_CLASSES)
     assert result.validation.tolist() == [0, 10]
