@@ -116,23 +116,18 @@ class Experiment(Strict):
             raise ValueError(
                 f"data_name: {self.data_name} is the name of another dataset; choose a free one"
             )
-        if self.variant == "baseline" and self.ch is not None:
-            raise ValueError(
-                "ch has no meaning for the baseline, which has no groups; leave it out"
-            )
-        if self.variant != "baseline" and self.ch is None:
-            raise ValueError(f"{self.variant} needs the channels per group; say --ch 16, for one")
-        if self.variant != "v2" and not self.layer_l:
-            raise ValueError(
-                f"no L (layer_l: false) has no meaning for {self.variant}; it is a variant of v2"
-            )
-        if self.interleaving != "authors" and not (self.variant == "v2" and self.layer_l):
-            raise ValueError("interleaving can be chosen only for v2 with layer L; leave it out")
+        try:
+            self._architecture()
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
         return self
 
     @cached_property
     def architecture(self) -> Architecture:
         """The network to train."""
+        return self._architecture()
+
+    def _architecture(self) -> Architecture:
         return Architecture(
             **{name: getattr(self, name) for name in Architecture.__dataclass_fields__}
         )

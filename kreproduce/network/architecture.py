@@ -1,8 +1,9 @@
 """EfficientNet B0 to B7 and their k-variants: the choices that make a network, and its stages."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
+from kreproduce.errors import SettingsError, nearest
 from kreproduce.network.grouping import Interleaving, Replacement, replace_v1, replace_v2
 
 Variant = Literal["baseline", "v1", "v2"]
@@ -71,6 +72,9 @@ class Architecture:
         interleaving: the step of v2: "authors" (F / Ch) or "paper" (equation 16).
         padding: how strided layers pad odd sizes: as the networks were "trained" or "counted".
         bn_momentum: momentum of the batch normalisations' moving averages.
+
+    Raises:
+        SettingsError: the choices make no network, or another than their names say.
     """
 
     variant: Variant = "v2"
@@ -85,12 +89,51 @@ class Architecture:
     padding: Padding = "trained"
     bn_momentum: float = 0.99
 
+    def __post_init__(self) -> None:
+        # What Python lets through would be built as another network than the one named.
+        for name, choices in _CHOICES.items():
+            chosen = getattr(self, name)
+            if chosen not in choices:
+                raise SettingsError(
+                    f"{name}: {chosen!r} is refused; {nearest(str(chosen), choices)}"
+                )
+        if self.variant == "baseline" and self.ch is not None:
+            raise SettingsError(
+                "ch has no meaning for the baseline, which has no groups; leave it out, or in "
+                "Python pass ch=None"
+            )
+        if self.variant != "baseline" and self.ch is None:
+            raise SettingsError(
+                f"{self.variant} needs the channels per group; say --ch 16, for one"
+            )
+        if self.ch is not None and self.ch < 1:
+            raise SettingsError(f"ch: {self.ch} is refused; a group has at least 1 channel")
+        if not 0 <= self.skip_strides <= STRIDES:
+            raise SettingsError(
+                f"skip_strides: {self.skip_strides} is refused; there are {STRIDES} strides"
+            )
+        if self.variant != "v2" and not self.layer_l:
+            raise SettingsError(
+                f"no L (layer_l: false) has no meaning for {self.variant}; it is a variant of v2"
+            )
+        if self.interleaving != "authors" and not (self.variant == "v2" and self.layer_l):
+            raise SettingsError("interleaving can be chosen only for v2 with layer L; leave it out")
+
     def replacement(self, channels: int, filters: int) -> Replacement | None:
         """What stands in place of a pointwise convolution; None where it stays."""
-        if self.ch is None:
+        if self.ch is None:  # the baseline
             return None
         if self.variant == "v1":
             return replace_v1(channels, filters, self.ch)
         return replace_v2(
             channels, filters, self.ch, layer_l=self.layer_l, interleaving=self.interleaving
         )
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "variant": get_args(Variant),
+    "size": get_args(Size),
+    "activation": get_args(Activation),
+    "interleaving": get_args(Interleaving),
+    "padding": get_args(Padding),
+}
