@@ -12,8 +12,8 @@
 #SBATCH --gres=gpu:1
 #SBATCH --cpus-per-task=4
 #SBATCH --time=24:00:00
-# So long before the end of the time a run is told to save what it has done.
-#SBATCH --signal=TERM@300
+# So long before the end of the time the runs are told to save what they have done.
+#SBATCH --signal=USR1@300
 #SBATCH --output=slurm-%A-%a.txt
 set -euo pipefail
 

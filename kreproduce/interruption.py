@@ -1,4 +1,4 @@
-"""Requests to stop: Ctrl-C, a scheduler's SIGTERM, a closed terminal's SIGHUP.
+"""Requests to stop: Ctrl-C, a scheduler's SIGTERM or SIGUSR1, a closed terminal's SIGHUP.
 
 A request raises `Interrupted` at once where there is nothing to save, and is only noted where
 there is (inside `deferred`), for whoever is at work to save at the next batch. A second Ctrl-C
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+REQUESTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""The signals that ask a process to stop; Slurm sends SIGUSR1 some time before the end."""
 
 
 class Interrupted(BaseException):
@@ -21,7 +22,7 @@ class Interrupted(BaseException):
 
     Attributes:
         exit_code: as a shell has it, 128 + the signal's number: 130 after Ctrl-C, 143 after
-            SIGTERM, 129 after SIGHUP.
+            SIGTERM, 129 after SIGHUP, 138 after SIGUSR1.
     """
 
     def __init__(self, number: int):
@@ -65,7 +66,7 @@ class Interruptions:
 
     def __enter__(self) -> "Interruptions":
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in REQUESTS:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` and `&` ignore some
                     self._before[number] = signal.signal(number, self._take)
         return self

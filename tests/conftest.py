@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from kreproduce import backend
+from kreproduce.interruption import REQUESTS
 
 # Before TensorFlow is imported: without this it writes about missing GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,9 +32,17 @@ finally:
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible():
-    """Whoever runs the tests behind `&` has them ignore Ctrl-C, and their children, too."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Whoever starts the tests with `nohup` or behind `&` has signals ignored, or blocks some.
+
+    The tests and all processes that they start would inherit both, and what is ignored stays so in
+    `Interruptions`. A handler that does nothing is not inherited; so the tests themselves still
+    outlive a closed terminal.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
+    for number in REQUESTS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            ctrl_c = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if ctrl_c else lambda *_: None)
 
 
 @dataclass

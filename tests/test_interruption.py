@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from kreproduce.interruption import Interrupted, Interruptions
 
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 138}
 
 
 @pytest.mark.parametrize("number", CODES)
@@ -41,7 +42,7 @@ def test_behind_the_saving_a_request_is_heard_at_once_again():
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_scheduler_may_say_it_twice(second):
     with Interruptions() as interruptions, interruptions.deferred():
         os.kill(os.getpid(), signal.SIGTERM)
@@ -91,6 +92,29 @@ def test_what_was_ignored_stays_ignored():
             assert not interruptions.requested
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+AFFECTED = ("test_interruption.py", "test_sweep_runner.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", AFFECTED)
+@pytest.mark.parametrize("how", ["ignored", "blocked"])
+def test_the_tests_do_not_inherit_the_signals_of_whoever_starts_them(file, how):
+    """As under `nohup`, or in the background of a script."""
+    start = "signal.signal(n, signal.SIG_IGN)"
+    if how == "blocked":
+        start = "signal.pthread_sigmask(signal.SIG_BLOCK, [n])"
+    tests = [str(Path(__file__).parent / file), "--quiet", "-p", "no:cacheprovider"]
+    script = (
+        "import os, signal, sys\n"
+        f"for n in {[*map(int, CODES)]}: {start}\n"
+        f"os.execv(sys.executable, [sys.executable, '-m', 'pytest', *{tests}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_another_thread_takes_none():

@@ -15,7 +15,7 @@ from tables.recorded import record_of, write
 
 from kreproduce.errors import StorageError
 from kreproduce.experiment import resolve
-from kreproduce.interruption import Interrupted
+from kreproduce.interruption import REQUESTS, Interrupted
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import Child
 from kreproduce.sweep.here import ThisMachine
@@ -368,7 +368,7 @@ def when_hanging(runner, hanging, act):
     return thread
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", REQUESTS)
 def test_ctrl_c_stops_the_children(sweep, number):
     before = signal.getsignal(number)
     runner = sweep("hang", "hang", "succeed", at_a_time=2)

@@ -14,6 +14,7 @@ from pathlib import Path
 from kreproduce import files
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
+from kreproduce.interruption import REQUESTS
 from kreproduce.sweep.cores import Cores, named, only
 from kreproduce.sweep.plan import Job
 
@@ -21,7 +22,7 @@ Command = Callable[[Job], Sequence[str]]
 
 # By default the first process takes nearly all of a GPU's memory.
 SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-_STOPPED = {128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+_STOPPED = {128 + number for number in REQUESTS}
 _LONGEST = 300  # characters of a reason
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
-from kreproduce.interruption import Interrupted
+from kreproduce.interruption import REQUESTS, Interrupted
 from kreproduce.sweep.children import Failure
 from kreproduce.sweep.computer import Computer, Running
 from kreproduce.sweep.plan import Job
@@ -114,7 +114,7 @@ class _Signals:
 
     def __enter__(self) -> "_Signals":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in REQUESTS:
                 # `nohup` and `&` ignore some. Those are not counted, but have a handler, too:
                 # what is ignored the children would inherit, and could not be interrupted.
                 ignored = signal.getsignal(number) is signal.SIG_IGN

@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+from kreproduce.interruption import REQUESTS
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -19,7 +21,8 @@ def main(parent: int, command: list[str]) -> None:
     """
     # Ray's threads block SIGINT, and both this and an ignored signal would be inherited.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in REQUESTS:
+        signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() == parent:  # or else it ended before this could be told
