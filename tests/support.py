@@ -14,12 +14,12 @@ def tree(folder):
     }
 
 
-def write_images(folder: Path, counts, size=12, suffix=".png"):
+def write_images(folder: Path, counts, size=12, suffix=".png", seed=0):
     """Images of classes that differ in colour: FOLDER/CLASS/NUMBER.png for counts[CLASS]."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for number, (name, count) in enumerate(counts.items()):
         home = folder / name
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         for i in range(count):
             pixels = rng.integers(0, 100, (size, size, 3), np.uint8)
             pixels[..., number % 3] += 120

@@ -1,6 +1,7 @@
 """`kreproduce data`: get the images of a dataset, check them, look at them."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +82,7 @@ def prepare(
         if archive:
             path = preparation.prepare_archive(dataset, archive, data_dir)
         elif folder and data_dir:
-            path = preparation.prepare_folder(dataset, folder, data_dir)
+            path = preparation.prepare_folder(dataset, folder, data_dir, _warn)
         else:
             path = preparation.prepare(dataset, data_dir)
     print(f"{dataset} is prepared in {path} ({path.stat().st_size / 1e6:,.0f} MB)")
@@ -156,8 +157,8 @@ def _location(dataset: str, data_dir: Path | None) -> "Location":
 def _print(findings: "Findings", location: "Location") -> None:
     """What was found: a table of the classes, and the rest by line."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     source, counts = findings.source, findings.counts
     table = Table("class", box=None, pad_edge=False)
@@ -166,7 +167,8 @@ def _print(findings: "Findings", location: "Location") -> None:
     for name, row in zip(
         (*source.class_names, "all"), [*counts.tolist(), counts.sum(axis=0).tolist()], strict=True
     ):
-        table.add_row(escape(_plain(name)), *(f"{number:,}" for number in (*row, sum(row))))
+        # As text, for in a string rich obeys what stands in brackets or between colons.
+        table.add_row(Text(_plain(name)), *(f"{number:,}" for number in (*row, sum(row))))
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, 140)  # in a pipe it must not be cut
     console.print(table)
@@ -179,6 +181,13 @@ def _print(findings: "Findings", location: "Location") -> None:
         f"original     {'yes' if findings.foreign is None else f'no: {findings.foreign}'}\n"
         f"fingerprint  {findings.fingerprint or 'none, for images are damaged'}"
     )
+    for what, said in (("passed over", source.passed_over), ("repeated", findings.repeated)):
+        for line in said or ("none",):
+            print(f"{what:13}{_plain(line)}")
+
+
+def _warn(text: str) -> None:
+    print(f"kreproduce: warning: {_plain(text)}", file=sys.stderr)
 
 
 def _plain(text: str) -> str:

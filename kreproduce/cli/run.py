@@ -197,11 +197,15 @@ def _train(
     choice: "Choice",
 ) -> None:
     from kreproduce.data import dataset, prepare, sources
+    from kreproduce.report import Report
 
     if location.kind == "tfds" and location.path is None:
         prepare.prepare(experiment.dataset)
         location = sources.locate(experiment.dataset, None)
     images = dataset.load(experiment, location)
+    report = Report()
+    for warning in images.warnings:
+        report.warn(warning)
     folder.claim()
     try:
         record = None if choice.force else folder.record()  # another process may have finished it
@@ -210,9 +214,6 @@ def _train(
             _print_summary(record, experiment)
             print("another process has just finished it")
             return
-        from kreproduce.report import Report
-
-        report = Report()
         checkpoint = None if choice.force else folder.checkpoint(report.warn)
         scheduling.keep_memory()
         # Only now: importing Keras takes seconds, and bad images are refused at once.

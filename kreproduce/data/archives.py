@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from kreproduce.data import cifar
-from kreproduce.data.folders import SUFFIXES
+from kreproduce.data.entries import SUFFIXES
 from kreproduce.data.images import Image, Source, decode_image, reason
 from kreproduce.data.layouts import LAYOUTS, Layout
 from kreproduce.errors import DataError

@@ -9,6 +9,7 @@ from kreproduce import recipes
 from kreproduce.data import dataset as datasets
 from kreproduce.data import originals, sources
 from kreproduce.data.images import Image, Source, fingerprint
+from kreproduce.data.repeats import repeated
 from kreproduce.data.splits import Split
 from kreproduce.errors import DataError
 
@@ -25,6 +26,8 @@ class Findings:
         fingerprint: As in the record of a run on all of them with the dataset's usual input;
             None where one is damaged.
         faults: What is wrong, in words, each with the name of a class or an image.
+        repeated: Which pictures stand in two parts or two classes, in words; no fault, for there
+            are some in published datasets.
     """
 
     source: Source
@@ -33,6 +36,7 @@ class Findings:
     sizes: list[tuple[int, int]]
     fingerprint: str | None
     faults: list[str]
+    repeated: tuple[str, ...]
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -74,6 +78,7 @@ def check(dataset: str, location: sources.Location) -> Findings:
         sizes=sorted(sizes),
         fingerprint=None if damaged else fingerprint(images, source.labels[order]),
         faults=[*_other_counts(source, dataset), *(damaged[index] for index in sorted(damaged))],
+        repeated=repeated(images, source.labels, split, source.names, damaged),
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from kreproduce.data import originals, resize, sources, splits
 from kreproduce.data.images import Image, fingerprint
 from kreproduce.data.record import Images
+from kreproduce.data.repeats import repeated
 from kreproduce.errors import DataError
 from kreproduce.experiment import Experiment
 
@@ -25,13 +26,17 @@ class Subset:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The three subsets, the class names, and what a record says about them."""
+    """The three subsets, the class names, and what a record says about them.
+
+    And, in words, what whoever trains on them should know and no record has.
+    """
 
     class_names: tuple[str, ...]
     train: Subset
     validation: Subset
     test: Subset
     record: Images
+    warnings: tuple[str, ...] = ()
 
 
 def load(experiment: Experiment, location: sources.Location) -> Dataset:
@@ -73,7 +78,11 @@ def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
         class_names=tuple(map(_unicode, source.class_names)),
         fingerprint=fingerprint(images, labels),
     )
-    return Dataset(source.class_names, train, validation, test, record)
+    warnings = (
+        *_warning("passed over", source.passed_over),
+        *_warning("repeated", repeated(images, source.labels, split, source.names)),
+    )
+    return Dataset(source.class_names, train, validation, test, record, warnings)
 
 
 class Fingerprints:
@@ -114,6 +123,10 @@ def read(source: sources.Source, indices: splits.Indices, size: int, rule: resiz
     """
     images = source.read(indices, lambda image: resize.shrunk(image, size, rule))
     return resize.to_uniform(images, len(indices), size, rule)
+
+
+def _warning(what: str, items: tuple[str, ...]) -> list[str]:
+    return [f"{what}: {'; '.join(items)}"] if items else []
 
 
 def _unicode(name: str) -> str:

@@ -40,6 +40,7 @@ class Source:
         cached: Whether they are read from a cache of this package's.
         unpublished: The files of a folder that are not the published ones, none where all are;
             None where nobody compared them.
+        passed_over: What lies in the folder of the images and is none of them, in words.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Source:
     sequence: bool = False
     cached: bool = False
     unpublished: tuple[str, ...] | None = None
+    passed_over: tuple[str, ...] = ()
 
     @property
     def may_be_anything(self) -> bool:

@@ -9,7 +9,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,13 +94,16 @@ def prepare_archive(
     return path
 
 
-def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
+def prepare_folder(
+    dataset: str, folder: Path, data_dir: Path, warn: Callable[[str], None] = lambda _: None
+) -> Path:
     """Puts a folder of images into a cache; they stay as foreign or original as they were.
 
     Args:
         dataset: Any name.
         folder: As `sources.locate` takes one.
         data_dir: Where to keep the cache.
+        warn: Told what in the folder is passed over.
 
     Returns:
         The cache's file.
@@ -118,6 +121,8 @@ def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
     path = cache.path_in(data_dir, dataset)
     with _locked(data_dir, dataset):
         _keep(source, path)
+    if source.passed_over:
+        warn(f"passed over: {'; '.join(source.passed_over)}")
     return path
 
 

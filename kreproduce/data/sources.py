@@ -120,7 +120,8 @@ def open_source(location: Location, dataset: str) -> Source:
         return heldout.taken_from(cifar.read_training(location.path))
     if dataset == "cifar10" and cifar.is_folder(location.path):
         return cifar.read_folder(location.path)
-    return read_folder(location.path, dataset)
+    # The paper's datasets are divided as the authors did.
+    return read_folder(location.path, dataset, own_validation=dataset not in originals.SIZES)
 
 
 def class_names(location: Location, dataset: str) -> tuple[str, ...]:

@@ -214,3 +214,140 @@ def test_a_folder_that_can_be_read_is_not_listed(tmp_path):
 def test_classes_are_sorted_by_code_point(flat):
     write_image(flat / "Zebra" / "a.png")
     assert read_folder(flat, "mine").class_names == ("Zebra", "cat", "dog")
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".jfif", ".jpe", ".WebP", ".JFIF"])
+def test_half_of_a_class_of_another_suffix(flat, suffix):
+    form = "WEBP" if suffix.lower() == ".webp" else "JPEG"
+    for number in range(3):
+        Image.new("RGB", (6, 4)).save(flat / "cat" / f"more{number}{suffix}", form)
+    source = read_folder(flat, "mine")
+    assert np.bincount(source.labels).tolist() == [6, 3]
+    assert len(list(source.read(range(9)))) == 9
+    assert source.passed_over == ()
+
+
+def test_files_of_other_kinds_are_counted_by_suffix(flat):
+    for name in ("cat/a.gif", "cat/b.GIF", "dog/c.heic", "dog/notes.txt", "dog/README"):
+        (flat / name).touch()
+    assert read_folder(flat, "mine").passed_over == (
+        "5 files of other kinds (.gif 2, .heic 1, .txt 1, without a suffix 1)",
+    )
+
+
+def test_images_beside_class_folders_are_counted(divided):
+    for name in ("a.png", "b.gif", "train/c.jpg", "labels.csv", "README.md"):
+        (divided / name).touch()
+    assert read_folder(divided, "mine").passed_over == (
+        f"3 images beside the class folders ({divided / 'a.png'}, {divided / 'b.gif'}, "
+        f"{divided / 'train' / 'c.jpg'})",
+    )
+
+
+def test_images_in_folders_inside_a_class_are_counted(flat):
+    for number in range(4):
+        write_image(flat / "cat" / f"{number}" / "deep" / "a.png")
+        write_image(flat / "cat" / f"{number}" / "b.png")
+    (flat / "dog" / "empty").mkdir()
+    source = read_folder(flat, "mine")
+    assert np.bincount(source.labels).tolist() == [3, 3]
+    (line,) = source.passed_over
+    assert line.startswith(f"8 images in folders inside class folders ({flat / 'cat' / '0'} has 2")
+    assert line.endswith("and 1 more)")
+
+
+def test_a_class_whose_images_are_in_folders_inside_it(flat):
+    write_image(flat / "emu" / "2020" / "a.png")
+    message = refusal(flat)
+    assert message.startswith(f"{flat / 'emu'} holds no images itself, but 1 in folders inside it")
+    (flat / "emu" / "2020" / "a.png").rename(flat / "emu" / "a.png")  # the way out that it names
+    assert read_folder(flat, "mine").class_names == ("cat", "dog", "emu")
+
+
+def test_a_folder_around_the_class_folders(tmp_path):
+    write_image(tmp_path / "around" / "pets" / "cat" / "a.png")
+    inner = tmp_path / "around" / "pets"
+    assert f"pass {inner} if those are the classes" in refusal(tmp_path / "around")
+
+
+def test_a_class_of_images_of_other_kinds_only(flat):
+    (flat / "emu").mkdir()
+    (flat / "emu" / "a.gif").touch()
+    assert "convert the images to PNG" in refusal(flat)
+
+
+SYSTEM = (
+    *("#recycle", "@eaDir", ".ipynb_checkpoints", "__MACOSX", "System Volume Information"),
+    *("$RECYCLE.BIN", "lost+found", ".Trash-1000", ".git", "@Recycle", "#snapshot", "found.000"),
+)
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_what_a_system_has_left_is_neither_a_class_nor_counted(divided, name):
+    for home in (divided, divided / "train", divided / "train" / "cat"):
+        write_image(home / name / "a.png")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._0.png", "Icon\r"):
+        (divided / "train" / "cat" / name).touch()
+    source = read_folder(divided, "mine")
+    assert source.class_names == ("cat", "dog")
+    assert len(source.labels) == 8
+    assert source.passed_over == ()
+
+
+def test_what_else_is_hidden_is_counted(flat):
+    write_image(flat / ".net" / "a.png")
+    write_image(flat / "cat" / ".b.png")
+    (flat / ".empty").mkdir()
+    assert read_folder(flat, "mine").passed_over == (
+        f"what is hidden: {flat / '.net'}, {flat / 'cat' / '.b.png'}",
+    )
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+def test_a_class_that_is_spelled_in_both_ways_of_unicode(tmp_path):
+    for part, name in (("train", COMPOSED), ("test", DECOMPOSED)):
+        write_image(tmp_path / part / name / "a.png")
+        write_image(tmp_path / part / "dog" / "a.png")
+    source = read_folder(tmp_path, "mine")
+    assert source.class_names == (COMPOSED, "dog")
+    assert source.labels.tolist() == [0, 1, 0, 1]
+    assert len(list(source.read(range(4)))) == 4
+
+
+def test_both_spellings_in_one_folder_are_one_class(flat):
+    write_image(flat / COMPOSED / "a.png", 1)
+    write_image(flat / DECOMPOSED / "b.png", 2)
+    source = read_folder(flat, "mine")
+    assert source.class_names == (COMPOSED, "cat", "dog")
+    assert source.names[:2] == [f"{COMPOSED}/a.png", f"{COMPOSED}/b.png"]
+    assert [int(image[0, 0, 0]) for image in source.read([0, 1])] == [1, 2]
+
+
+def test_names_of_files_are_the_same_in_both_ways_of_unicode(tmp_path):
+    for copy, name in (("one", COMPOSED), ("other", DECOMPOSED)):
+        for class_name in ("cat", "dog"):
+            write_image(tmp_path / copy / class_name / f"{name}.png")
+            write_image(tmp_path / copy / class_name / "caff.png")
+    one, other = (read_folder(tmp_path / copy, "mine") for copy in ("one", "other"))
+    assert one.names == other.names
+
+
+@pytest.mark.parametrize("to", ["flat", "class"])
+def test_a_link_back_up_is_not_followed(flat, to):
+    (flat / "cat" / "up").symlink_to(flat if to == "flat" else flat / "cat")
+    assert read_folder(flat, "mine").passed_over == ()
+
+
+def test_a_link_inside_a_class_is_counted(flat):
+    (flat / "cat" / "more").symlink_to(flat / "dog")
+    assert "3 images in folders inside" in read_folder(flat, "mine").passed_over[0]
+
+
+@pytest.mark.parametrize("name", ["[red]x[", ":smile:", "two\nlines", "\x1b[31mred", "a\\"])
+def test_any_name_of_a_class(flat, name):
+    write_image(flat / name / "a.png")
+    source = read_folder(flat, "mine")
+    assert name in source.class_names
+    assert len(list(source.read(range(7)))) == 7
