@@ -25,7 +25,7 @@ from kreproduce.errors import SettingsError, StorageError, printable
 from kreproduce.experiment import ADDED_LATER, Experiment
 from kreproduce.network.description import describe
 from kreproduce.predictions import Predictions
-from kreproduce.strict import Strict
+from kreproduce.strict import Strict, from_json
 
 Rule = Literal["best_val_loss", "best_val_accuracy"]
 """The rule by which an epoch's weights are kept: lowest validation loss, highest accuracy."""
@@ -339,9 +339,9 @@ def read_record(folder: Path) -> Record | str:
 def decoded(content: bytes) -> Record | str:
     """The record in the content of a record.json, or what is wrong with it."""
     try:
-        values = json.loads(content)
+        values = from_json(content)
         version = values["record_version"]
-    except (ValueError, RecursionError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
         version = None
     if type(version) is not int:
         return "is damaged, or not the record of a complete run"

@@ -43,6 +43,7 @@ from kreproduce.records import (
     read_record,
     weights_name,
 )
+from kreproduce.strict import from_json
 from kreproduce.training import checkpoint as checkpoints
 from kreproduce.training.checkpoint import Checkpoint
 
@@ -378,8 +379,8 @@ def now() -> str:
 def _read_json(path: Path) -> dict[str, Any] | None:
     """The object in a small file; None where it is missing, damaged or something else."""
     try:
-        values = json.loads(files.read(path, _LARGEST_JSON))
-    except (FileNotFoundError, files.UnfitError, ValueError, RecursionError):
+        values = from_json(files.read(path, _LARGEST_JSON))
+    except (FileNotFoundError, files.UnfitError, ValueError):
         return None
     return values if isinstance(values, dict) else None
 

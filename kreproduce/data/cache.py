@@ -11,26 +11,21 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from kreproduce import files
+from kreproduce import files, npz
 from kreproduce.data.images import Image, Source, reason
 from kreproduce.errors import DataError, StorageError
-
-Arrays = dict[str, NDArray[Any]]
+from kreproduce.npz import Arrays
+from kreproduce.strict import from_json
 
 _SUMMED = ("about", "labels", "parts", "shapes", "pixels")
 _SUFFIX = ".kreproduce.npz"
-_PARTS = (
-    {"all"},
-    {"train", "test"},
-    {"train", "validation"},
-    {"train", "validation", "test"},
-)
+_KINDS = {"about": "u", "labels": "i", "parts": "U", "shapes": "i", "pixels": "u", "sha256": "U"}
+_PARTS = (["all"], ["test", "train"], ["train", "validation"], ["test", "train", "validation"])
 
 
 class About(BaseModel):
@@ -114,7 +109,7 @@ def read(path: Path) -> Source:
         DataError: It is no cache, or is not as it was written.
     """
     arrays = _members(path, *_SUMMED, "sha256")
-    if _checksum(arrays) != str(arrays["sha256"]):
+    if not np.array_equal(arrays["sha256"], np.array(_checksum(arrays))):
         raise _damaged(path, "its checksum is of another content")
     about = _understood(path, arrays)
     _check(path, about, arrays)
@@ -155,8 +150,8 @@ def _about(source: Source) -> bytes:
 
 def _understood(path: Path, arrays: Arrays) -> About:
     try:
-        return About.model_validate(json.loads(arrays["about"].tobytes()))
-    except (ValueError, RecursionError) as error:
+        return About.model_validate(from_json(arrays["about"].tobytes()))
+    except ValueError as error:
         raise _damaged(path, "what it says of itself is in another form") from error
 
 
@@ -172,35 +167,42 @@ def _members(path: Path, *names: str) -> Arrays:
     if not path.is_file():  # to open a pipe would wait for ever
         raise _damaged(path, "it is not a file")
     try:
-        # Opened here, because NumPy forgets to close what turns out to be damaged.
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
+        with path.open("rb") as file:
+            arrays = npz.read(file, names)
     except PermissionError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): mend its permissions"
         ) from error
-    # Damage shows up as errors of zipfile, of zlib, of NumPy's format, or as a lack of memory.
+    # Damage shows up as errors of zipfile, of NumPy's format, or as a missing key.
     except Exception as error:
         raise _damaged(path, reason(error)) from error
+    if any(array.dtype.kind != _KINDS[name] for name, array in arrays.items()):
+        raise _damaged(path, "its arrays do not belong together")
+    return arrays
 
 
 def _check(path: Path, about: About, arrays: Arrays) -> None:
     """Refuses a file that somebody else wrote, with a good checksum and arrays that disagree."""
+    if not _is_sound(about, arrays):
+        raise _damaged(path, "its arrays do not belong together")
+
+
+def _is_sound(about: About, arrays: Arrays) -> bool:
     count, classes = len(about.names), len(about.class_names)
     labels, parts, shapes = (arrays[name] for name in ("labels", "parts", "shapes"))
-    sound = (
+    return bool(
         labels.shape == parts.shape == (count,)
         and labels.dtype == np.int32
         and shapes.shape == (count, 2)
         and arrays["pixels"].dtype == np.uint8
-        and arrays["pixels"].shape == (3 * np.prod(shapes.astype(np.int64), axis=1).sum(),)
         and count > 0
         and shapes.min() > 0
+        # In Python's numbers: in 64 bits the product of absurd ones can be any other.
+        and arrays["pixels"].shape == (sum(3 * h * w for h, w in shapes.tolist()),)
         and np.unique(labels).tolist() == list(range(classes))
-        and set(parts.tolist()) in _PARTS
+        # As arrays: what stands there need not be characters, which only NumPy bears.
+        and any(np.array_equal(np.unique(parts), np.array(known)) for known in _PARTS)
     )
-    if not sound:
-        raise _damaged(path, "its arrays do not belong together")
 
 
 def _damaged(path: Path, why: str) -> DataError:

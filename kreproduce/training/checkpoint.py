@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce import files
+from kreproduce import files, npz
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -91,8 +91,7 @@ def read(path: Path) -> Checkpoint | None:
     if match is None or hashlib.sha256(content).hexdigest() != match[3]:
         return None
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = npz.read(io.BytesIO(content))
         facts = json.loads(arrays.pop(_FACTS).tobytes())
     # Somebody else's file under a checkpoint's name, whatever it is.
     except Exception:

@@ -1,14 +1,17 @@
 """Prepared caches: the same images without TensorFlow, of the same standing, or a refusal."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import published
 import pytest
+from numpy.lib import format as npy
 from support import write_images
 from tfds_sets import store_all
 
@@ -198,6 +201,126 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(cache.path_in(tmp_path, "pets"))
     with pytest.raises(DataError, match="it is not a file"):
         locate("pets", tmp_path)
+
+
+def rewritten(path, change):
+    """The file at `path` with a good checksum over what `change` makes of its arrays."""
+    arrays = arrays_of(path)
+    forged = arrays | change(arrays)
+    np.savez(path, **forged | {"sha256": np.array(cache._checksum(forged))})
+
+
+def with_header(path, name, shape, **kind):
+    """The file at `path`, one array of which claims to have another shape."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    header = io.BytesIO()
+    about = {"descr": "|u1", "fortran_order": False, "shape": shape} | kind
+    npy.write_array_header_1_0(header, about)
+    with zipfile.ZipFile(path, "w") as archive:
+        for filename, content in members.items():
+            archive.writestr(filename, header.getvalue() if filename == name else content)
+
+
+@pytest.mark.parametrize("name", ["about", "pixels"])
+@pytest.mark.parametrize("shape", [(10**10,), (2**62, 4), (-1, -1)])
+def test_an_array_that_claims_more_than_the_file_has_takes_no_memory(
+    pets, monkeypatch, name, shape
+):
+    with_header(pets, f"{name}.npy", shape)
+    monkeypatch.setattr(npy, "read_array", only_small)
+    with pytest.raises(DataError, match=r"\.npy claims (-?[0-9,]+) bytes and has [0-9,]+\)"):
+        cache.read(pets)
+
+
+def test_elements_of_no_bytes_are_refused_however_many(pets):
+    with_header(pets, "parts.npy", (10**15,), descr="<U0")
+    with pytest.raises(DataError, match=r"parts\.npy claims 0 bytes"):
+        cache.read(pets)
+
+
+def only_small(content, **kwargs):
+    raise AssertionError("the array is read")
+
+
+def test_compressed_arrays_are_refused_before_they_are_unpacked(pets):
+    arrays = arrays_of(pets) | {"pixels": np.zeros(2**26, np.uint8)}
+    np.savez_compressed(pets, **arrays)
+    assert pets.stat().st_size < 2**18
+    with pytest.raises(DataError, match=r"about\.npy is compressed"):
+        cache.peek(pets, "pets")
+    with pytest.raises(DataError, match=r"its arrays are larger than its [0-9,]+ bytes"):
+        cache.read(pets)
+
+
+def test_arrays_that_lie_over_each_other_in_the_file_are_refused(pets):
+    """Many entries of the directory that lead to the same bytes: a small file, unpacked large."""
+    arrays = arrays_of(pets) | {"pixels": np.zeros(2**16, np.uint8)}
+    np.savez(pets, **arrays)
+    content = bytearray(pets.read_bytes())
+    with zipfile.ZipFile(pets) as archive:
+        target = archive.getinfo("pixels.npy")
+        others = [info for info in archive.infolist() if info is not target]
+    for info in others:  # in the directory: sizes at 20, the place at 42, the name at 46
+        entry = content.rindex(info.filename.encode()) - 46
+        for at, number in ((20, target.file_size), (24, target.file_size), (42, 0)):
+            content[entry + at : entry + at + 4] = number.to_bytes(4, "little")
+    pets.write_bytes(content)
+    with pytest.raises(DataError, match=r"its arrays are larger than its 6[0-9],[0-9]{3} bytes"):
+        cache.read(pets)
+
+
+def test_sizes_whose_product_overflows_are_refused(pets):
+    """3 * 2**31 * 2**31 is 0 in 64 bits, twice over."""
+
+    def change(arrays):
+        shapes = arrays["shapes"].astype(np.int64)
+        shapes[-2:] = 2**31
+        return {"shapes": shapes, "pixels": arrays["pixels"][: 3 * 12 * 12 * 7]}
+
+    rewritten(pets, change)
+    with pytest.raises(DataError, match="its arrays do not belong together"):
+        cache.read(pets)
+
+
+STRANGE = {
+    "sizes that are words": lambda arrays: {"shapes": arrays["shapes"].astype("U4")},
+    "sizes with a fraction": lambda arrays: {"shapes": arrays["shapes"] * 1.0},
+    "labels that are words": lambda arrays: {"labels": arrays["labels"].astype("U4")},
+    "parts that are numbers": lambda arrays: {"parts": arrays["labels"]},
+    "parts of no characters": lambda arrays: {
+        "parts": np.full(9, 0x7FFFFFFF, np.uint32).view("U1")
+    },
+    "pixels of a structure": lambda arrays: {"pixels": arrays["pixels"].view("V3")},
+}
+
+
+@pytest.mark.parametrize("change", STRANGE.values(), ids=list(STRANGE))
+def test_arrays_of_other_kinds_are_refused(pets, change):
+    rewritten(pets, change)
+    with pytest.raises(DataError, match="its arrays do not belong together"):
+        cache.read(pets)
+
+
+SAID = {
+    "a key twice": lambda text: text.replace('"kind": ', '"kind": "tfds", "kind": '),
+    "no finite number": lambda text: text.replace('"format": 1', '"format": NaN'),
+    "a huge number": lambda text: text.replace('"format": 1', f'"format": {"9" * 5000}'),
+    "brackets without end": lambda text: "[" * 100_000,
+    "a number for a word": lambda text: text.replace('"folder"', "1"),
+}
+
+
+@pytest.mark.parametrize("change", SAID.values(), ids=list(SAID))
+def test_what_it_says_of_itself_is_read_strictly(pets, change):
+    def said(arrays):
+        text = change(arrays["about"].tobytes().decode())
+        return {"about": np.frombuffer(text.encode(), np.uint8)}
+
+    rewritten(pets, said)
+    for look in (lambda: cache.peek(pets, "pets"), lambda: cache.read(pets)):
+        with pytest.raises(DataError, match="what it says of itself is in another form"):
+            look()
 
 
 def test_objects_are_never_unpickled(tmp_path):

@@ -1,8 +1,12 @@
 """Checkpoint files: whole or recognised as damaged, whatever became of them."""
 
+import hashlib
+import io
+
 import numpy as np
 import pytest
 
+from kreproduce import npz
 from kreproduce.training import checkpoint
 from kreproduce.training.checkpoint import Checkpoint
 
@@ -21,6 +25,19 @@ def test_what_was_saved_is_read(tmp_path):
     for name, array in ARRAYS.items():
         assert (found.arrays[name].dtype, found.arrays[name].shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(found.arrays[name], array)
+
+
+def test_one_that_unpacks_without_end_is_none(tmp_path):
+    content = io.BytesIO()
+    np.savez_compressed(content, x=np.zeros(2**26, np.uint8), facts=np.zeros(2, np.uint8))
+    path = saved(tmp_path)
+    name, _, _ = path.name.rpartition("-")
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    path = path.with_name(f"{name}-{sha256}{path.suffix}")
+    path.write_bytes(content.getvalue())
+    with pytest.raises(ValueError, match="are larger than its"):
+        npz.read(content)
+    assert checkpoint.read(path) is None
 
 
 def test_every_changed_byte_and_every_cut_is_noticed(tmp_path):
