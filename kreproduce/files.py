@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from kreproduce import disk
+
 _KINDS = {
     stat.S_IFREG: "a file",
     stat.S_IFDIR: "a folder",
@@ -79,13 +81,13 @@ def replace(path: Path, make: Callable[[Path], object]) -> None:
     beside.unlink(missing_ok=True)  # a link that lies there would lead the writer elsewhere
     try:
         make(beside)
-        _flush(beside)
-        beside.replace(path)
+        disk.flush(beside)
+        disk.rename(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
-    _flush(path.parent)
+    disk.flush(path.parent)
 
 
 def log(path: Path, *, anew: bool) -> TextIO:
@@ -112,12 +114,3 @@ def sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder, through a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,24 +1,35 @@
 """Who is at a run: a lock that the kernel frees when its holder dies, and a note who that is.
 
 NAME.lock and NAME.lock.json lie beside the run's folder, so that it can be made anew under them.
+
+Some file systems have no locks (Lustre without `-o flock`, some of FUSE, shared folders of virtual
+machines). There the note is all there is: it holds as long as its process lives, if that is on
+this machine, and until somebody removes it, if that is on another, for a process there cannot be
+seen from here.
 """
 
 import contextlib
 import fcntl
 import os
 import socket
+import time as clock
 from pathlib import Path
 from typing import Annotated
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kreproduce import files
 from kreproduce.errors import printable
+from kreproduce.notice import say_once
 
 _PATIENCE = 1.0  # seconds; somebody may just be asking `is_held`
+_LOOK = 0.05  # seconds between two tries
 _LARGEST = 2**16  # bytes
 _Text = Annotated[str, Field(max_length=300)]
+
+# The notes that this process has written where nothing else locks: a note of a process that had
+# the same number, before the machine was started again, is not one of them.
+_own: set[Path] = set()
 
 
 class Holder(BaseModel):
@@ -28,6 +39,7 @@ class Holder(BaseModel):
         host: the name of its machine.
         pid: its number there.
         time: since when, in UTC.
+        locked: whether the file system has a lock as well; if not, the note is all there is.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -35,9 +47,15 @@ class Holder(BaseModel):
     host: _Text
     pid: int
     time: _Text
+    locked: bool = True
 
     def __str__(self) -> str:
         return printable(f"process {self.pid} on {self.host}, since {self.time}")
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is on another machine than this."""
+        return self.host != socket.gethostname()
 
 
 class Lock:
@@ -50,7 +68,7 @@ class Lock:
     def __init__(self, run: Path):
         self.path = run.with_name(f"{run.name}.lock")
         self._note = run.with_name(f"{run.name}.lock.json")
-        self._lock = FileLock(self.path)
+        self._descriptor: int | None = None
 
     def take(self, time: str) -> bool:
         """Hold the lock until `free`; False if another process has it.
@@ -61,40 +79,167 @@ class Lock:
         Raises:
             OSError: the disk does not take it.
         """
-        try:
-            self._lock.acquire(timeout=_PATIENCE)
-        except Timeout:
-            return False
-        me = Holder(host=socket.gethostname(), pid=os.getpid(), time=time)
-        files.write(self._note, (me.model_dump_json(indent=2) + "\n").encode())
+        deadline = clock.monotonic() + _PATIENCE
+        while not self._try(time):
+            if clock.monotonic() > deadline:
+                return False
+            clock.sleep(_LOOK)
         return True
 
     def free(self) -> None:
         """Let other processes in again."""
-        if self._lock.is_locked:
-            with contextlib.suppress(OSError):
-                self._note.unlink(missing_ok=True)
-        self._lock.release(force=True)
+        if self._descriptor is None:
+            return
+        _own.discard(self._note.absolute())
+        with contextlib.suppress(OSError):
+            self._note.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = None
 
     def is_held(self) -> bool:
         """Whether a process has it; whoever may read the lock can ask."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return self._is_noted(locks=True)
         except OSError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            granted = _flock(descriptor, fcntl.LOCK_SH) is None
+            return self._is_noted(locks=granted)
         except BlockingIOError:
             return True
-        except OSError:  # not a thing that can be locked
-            return False
         finally:
             os.close(descriptor)
-        return False
 
     def holder(self) -> Holder | None:
         """Who took it last, and holds it if `is_held`; None if that cannot be read."""
         try:
-            return Holder.model_validate_json(files.read(self._note, _LARGEST))
+            return self._noted()
         except (FileNotFoundError, files.UnfitError, ValidationError):
             return None
+
+    def refusal(self, doing: str) -> str:
+        """What to tell whoever cannot have it: who has, and what to do.
+
+        Args:
+            doing: what the other process does, say "at results/runs/NAME".
+        """
+        holder = self.holder()
+        message = f"another process is {doing} ({holder or 'it has just begun'}); wait for it"
+        if holder is not None and holder.locked and not holder.is_elsewhere:
+            return f"{message} or stop it"
+        return (
+            f"{message} or stop it; if it no longer runs, remove {self.path} and {self._note.name}"
+        )
+
+    def _try(self, time: str) -> bool:
+        if self._descriptor is not None:
+            return True
+        # Opened for writing: NFS gives no exclusive lock without.
+        how = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(self.path, how, 0o644)
+        try:
+            taken = self._take(descriptor, time)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if taken:
+            self._descriptor = descriptor
+        else:
+            os.close(descriptor)
+        return taken
+
+    def _take(self, descriptor: int, time: str) -> bool:
+        try:
+            missing = _flock(descriptor, fcntl.LOCK_EX)
+        except BlockingIOError:
+            return False
+        if missing is None and not self._is_there(descriptor):
+            return False
+        if self._is_noted(locks=missing is None):
+            return False
+        me = Holder(host=socket.gethostname(), pid=os.getpid(), time=time, locked=missing is None)
+        content = (me.model_dump_json(indent=2) + "\n").encode()
+        if missing is None:
+            files.write(self._note, content)
+            return True
+        say_once(
+            "locks",
+            f"the file system of {self.path.parent} has no locks ({missing}): that two runs are at "
+            "one folder at once cannot be excluded; start no run twice",
+        )
+        return self._write_note(content)
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether what is locked still has its name, by which others lock it."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.lstat())
+        except FileNotFoundError:
+            return False
+
+    def _write_note(self, content: bytes) -> bool:
+        """Write the note if there is none: False if another process was faster."""
+        self._note.unlink(missing_ok=True)  # of a process that is gone
+        how = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            with os.fdopen(os.open(self._note, how, 0o644), "wb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._note.unlink(missing_ok=True)
+            raise
+        _own.add(self._note.absolute())
+        return True
+
+    def _is_noted(self, *, locks: bool) -> bool:
+        """Whether a process has it by the note alone.
+
+        Args:
+            locks: the file system has locks, and so another process' note must say that it had
+                none: a machine can see the same storage otherwise than another.
+        """
+        try:
+            holder = self._noted()
+        except FileNotFoundError:
+            return False
+        except (files.UnfitError, ValidationError):  # perhaps only half written
+            return not locks
+        if locks and holder.locked:
+            return False
+        if holder.is_elsewhere:
+            return True
+        if holder.pid == os.getpid():
+            return self._note.absolute() in _own
+        return _is_alive(holder.pid)
+
+    def _noted(self) -> Holder:
+        return Holder.model_validate_json(files.read(self._note, _LARGEST))
+
+
+def _flock(descriptor: int, how: int) -> str | None:
+    """Lock a file, without waiting; where the file system cannot, why.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether there is such a process on this machine."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return pid > 0

@@ -21,11 +21,11 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from kreproduce import files, predictions
+from kreproduce import disk, files, predictions
+from kreproduce.clock import now
 from kreproduce.data.record import Images
 from kreproduce.errors import LockedError, StateError, StorageError, printable
 from kreproduce.experiment import Experiment
@@ -229,8 +229,8 @@ class RunFolder:
             finished = (self.path / "record.json").exists()  # and stays until this one is
             files_there = [] if finished else [p for p in self.path.rglob("*") if p.is_file()]
             there = sum(path.stat().st_size for path in files_there)
-            free = shutil.disk_usage(self.path.parent).free
-        if free < needed - there:
+            free = disk.room(self.path.parent)
+        if free is not None and free < needed - there:
             raise StorageError(
                 f"the run needs {_megabytes(needed - there)} in {self.path}, and "
                 f"{_megabytes(free)} are free; make room, or choose another place with --results"
@@ -361,19 +361,12 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise StorageError(
-                f"the run folder {self.path} cannot be written: {error.strerror or error}"
-                f"{needed and f' ({needed})'}; make room, or choose another place with --results"
-            ) from error
+            what = f"the run folder {self.path}"
+            refusal = disk.refusal(what, error, "place with --results", needed)
+            raise StorageError(refusal) from error
 
     def _refuse(self) -> NoReturn:
-        who = self._lock.holder() or "it has just begun"
-        raise LockedError(f"another process is at {self.path} ({who}); wait for it or stop it")
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+        raise LockedError(self._lock.refusal(f"at {self.path}"))
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

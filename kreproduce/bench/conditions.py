@@ -7,7 +7,8 @@ import keras
 
 from kreproduce import scheduling
 from kreproduce.bench.machine import used
-from kreproduce.runs import code_version, now
+from kreproduce.clock import now
+from kreproduce.runs import code_version
 from kreproduce.training.conditions import versions
 from kreproduce.training.devices import Devices
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kreproduce import files
+from kreproduce import disk, files
 from kreproduce.errors import StorageError
 
 
@@ -78,10 +78,7 @@ def _storage(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
     except OSError as error:
-        raise StorageError(
-            f"{folder} cannot be written: {error.strerror or error}; "
-            "make room, or choose another place with --results"
-        ) from error
+        raise StorageError(disk.refusal(f"{folder}", error, "place with --results")) from error
 
 
 def _sentence(bench: str, conditions: dict[str, Any]) -> str:

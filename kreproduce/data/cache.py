@@ -9,20 +9,23 @@ on it. The checksum finds damage and careless changes; it is no signature.
 
 import hashlib
 import json
-import tempfile
+import os
+import zipfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import IO, Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from kreproduce import files, npz
+from kreproduce import disk, files, npz
 from kreproduce.data.images import Image, Source, reason
 from kreproduce.errors import DataError, StorageError
 from kreproduce.npz import Arrays
 from kreproduce.strict import from_json
 
 _SUMMED = ("about", "labels", "parts", "shapes", "pixels")
+_BLOCK = 2**20  # bytes
 _SUFFIX = ".kreproduce.npz"
 _KINDS = {"about": "u", "labels": "i", "parts": "U", "shapes": "i", "pixels": "u", "sha256": "U"}
 _PARTS = (["all"], ["test", "train"], ["train", "validation"], ["test", "train", "validation"])
@@ -68,26 +71,41 @@ def write(source: Source, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Without a name, so nothing is left of it: the total size is known only at the end.
-        with tempfile.TemporaryFile(dir=path.parent) as raw:
+        with disk.nameless(path.parent) as raw:
             shapes = np.empty((len(source.labels), 2), np.int32)
             for index, image in enumerate(source.read(range(len(source.labels)))):
                 shapes[index] = image.shape[:2]
                 raw.write(image.tobytes())
-            raw.flush()
             arrays: Arrays = {
-                "pixels": np.memmap(raw, np.uint8, "r"),
                 "shapes": shapes,
                 "labels": source.labels.astype(np.int32),
                 "parts": source.parts.astype("U10"),
                 "about": np.frombuffer(_about(source), np.uint8),
             }
-            arrays["sha256"] = np.array(_checksum(arrays))
-            files.replace(path, lambda beside: np.savez(beside, **arrays))  # type: ignore[arg-type]
+            files.replace(path, lambda beside: _write(beside, arrays, raw))
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}; "
-            "make room, or choose another folder with --data-dir"
-        ) from error
+        raise StorageError(disk.refusal(f"{path}", error, "folder with --data-dir")) from error
+
+
+def _write(path: Path, arrays: Arrays, pixels: IO[bytes]) -> None:
+    """Writes what `np.savez` would, the pixels from a file.
+
+    They may not fit into the memory, and not every file system maps a file into it.
+    """
+    length = pixels.seek(0, os.SEEK_END)
+    pixels.seek(0)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (length,)}
+    digest = _digest(arrays)
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("pixels.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            while block := pixels.read(_BLOCK):
+                digest.update(block)
+                member.write(block)
+        summed = arrays | {"sha256": np.array(digest.hexdigest())}
+        for name, array in summed.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def peek(path: Path, dataset: str) -> About:
@@ -157,10 +175,21 @@ def _understood(path: Path, arrays: Arrays) -> About:
 
 def _checksum(arrays: Arrays) -> str:
     """SHA-256 of the bytes of all that `_SUMMED` names."""
-    digest = hashlib.sha256()
-    for name in _SUMMED:
-        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
+    digest = _digest(arrays)
+    digest.update(_bytes(arrays["pixels"]))
     return digest.hexdigest()
+
+
+def _digest(arrays: Arrays) -> "hashlib._Hash":
+    """The checksum before the pixels, the last of `_SUMMED`, are added."""
+    digest = hashlib.sha256()
+    for name in _SUMMED[:-1]:
+        digest.update(_bytes(arrays[name]))
+    return digest
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _members(path: Path, *names: str) -> Arrays:

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from kreproduce import quiet
+from kreproduce import disk, quiet
+from kreproduce.clock import now
 from kreproduce.data import archives, cache, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.images import Source, reason, same
@@ -23,6 +22,7 @@ from kreproduce.data.sources import Location
 from kreproduce.data.tfds import default_root
 from kreproduce.errors import DataError, LockedError, SettingsError, StorageError, nearest
 from kreproduce.experiment import dataset_of
+from kreproduce.lock import Lock
 
 _PATIENCE = 5.0  # seconds
 
@@ -185,23 +185,18 @@ def _download(dataset: str, root: Path) -> Path:
 
 @contextmanager
 def _locked(root: Path, dataset: str) -> Iterator[None]:
-    lock = FileLock(root / f".{dataset}.lock", timeout=0)
+    lock = Lock(root / f".{dataset}")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise LockedError(
-            f"another process is preparing '{dataset}' in {root}: wait until it has finished"
-        ) from None
+        if not lock.take(now()):
+            raise LockedError(lock.refusal(f"preparing '{dataset}' in {root}"))
     except OSError as error:
-        raise StorageError(
-            f"{root} is not a folder that can be written ({error.strerror or reason(error)}): "
-            "choose another with --data-dir"
-        ) from error
+        what, elsewhere = f"{root}", "folder with --data-dir"
+        raise StorageError(disk.refusal(what, error, elsewhere)) from error
     try:
         yield
     finally:
-        lock.release()
+        lock.free()
 
 
 def _keep(source: Source, path: Path) -> None:

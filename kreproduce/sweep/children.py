@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kreproduce import files
+from kreproduce import disk, files
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
 from kreproduce.interruption import REQUESTS
@@ -110,10 +110,8 @@ class Child:
             where = named(granted) if granted else place
             self.start = f"started on {where}" if where else "started"
         except OSError as error:
-            raise StorageError(
-                f"{error.filename or self.log} cannot be written: {error.strerror or error}; "
-                "make room or choose another place with --results"
-            ) from error
+            what = f"{error.filename or self.log}"
+            raise StorageError(disk.refusal(what, error, "place with --results")) from error
 
     @property
     def seconds(self) -> float:

@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from kreproduce import disk
 from kreproduce.errors import StorageError
 
 
@@ -46,7 +47,4 @@ def unpack(parcel: bytes, folder: Path) -> None:
         beside.rename(folder)
         shutil.rmtree(before, ignore_errors=True)
     except OSError as error:
-        raise StorageError(
-            f"{folder} cannot be written: {error.strerror or error}; "
-            "make room, or choose another place with --results"
-        ) from error
+        raise StorageError(disk.refusal(f"{folder}", error, "place with --results")) from error

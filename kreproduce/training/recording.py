@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from kreproduce.clock import now
 from kreproduce.data.dataset import Dataset
 from kreproduce.experiment import Experiment
 from kreproduce.network.cost import count
 from kreproduce.records import Outcome, Record, Rule, Timings
-from kreproduce.runs import Digests, now
+from kreproduce.runs import Digests
 from kreproduce.training.state import Progress
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kreproduce.clock import now
 from kreproduce.data.dataset import Dataset
 from kreproduce.errors import DivergedError, StorageError
 from kreproduce.experiment import Experiment
@@ -17,7 +18,7 @@ from kreproduce.interruption import Interrupted, Interruptions
 from kreproduce.predictions import Predictions
 from kreproduce.records import HEADLINE, Outcome, Record, Rule, Session
 from kreproduce.report import Report
-from kreproduce.runs import Epoch, RunFolder, code_version, now
+from kreproduce.runs import Epoch, RunFolder, code_version
 from kreproduce.training import conditions, recording, state
 from kreproduce.training import devices as devices_module
 from kreproduce.training.assembly import assemble

@@ -1,3 +1,4 @@
+import os
 import shutil
 import socket
 import threading
@@ -9,7 +10,6 @@ import numpy as np
 import published
 import pytest
 import tensorflow_datasets as tfds
-from filelock import FileLock
 from support import write_images
 from tfds_sets import store_cifar10, store_malaria
 
@@ -21,6 +21,7 @@ from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
 from kreproduce.data.sources import Location, class_names, locate
 from kreproduce.data.tfds import read_tfds
 from kreproduce.errors import DataError, LockedError, SettingsError, StorageError
+from kreproduce.lock import Lock
 
 
 @pytest.fixture(autouse=True)
@@ -238,17 +239,20 @@ def test_a_damaged_cache_is_not_kept(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="is not a folder that can be written"):
+    with pytest.raises(
+        StorageError, match="cannot be written: Not a directory; choose another folder with"
+    ):
         prepare_folder("pets", tmp_path / "pets", tmp_path / "file" / "data")
 
 
 def test_two_at_the_same_time(tmp_path):
     write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
-    with (
-        FileLock(tmp_path / ".pets.lock"),
-        pytest.raises(LockedError, match="another process is preparing 'pets'"),
-    ):
+    other = Lock(tmp_path / ".pets")
+    assert other.take("then")
+    who = rf"another process is preparing 'pets' in .* \(process {os.getpid()} on .*, since then\)"
+    with pytest.raises(LockedError, match=who):
         prepare_folder("pets", tmp_path / "pets", tmp_path)
+    other.free()
     assert not list(tmp_path.glob("*.npz"))
     prepare_folder("pets", tmp_path / "pets", tmp_path)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from tables.recorded import made_up, parsed, record_of
 
+from kreproduce.clock import now
 from kreproduce.experiment import resolve
-from kreproduce.runs import Epoch, RunFolder, now
+from kreproduce.runs import Epoch, RunFolder
 from kreproduce.training.checkpoint import Checkpoint
 
 EPOCHS, STEPS = 3, 4
