@@ -357,7 +357,7 @@ def test_a_full_disk_leaves_no_cache(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(StorageError, match="cannot be written: No space left on device"):
         prepare_folder("pets", tmp_path / "pets", tmp_path / "data")
     assert [entry.name for entry in (tmp_path / "data").iterdir()] == [".pets.lock"]

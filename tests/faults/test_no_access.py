@@ -27,7 +27,7 @@ def test_a_read_only_folder_is_refused_at_once(kreproduce, quick, monkeypatch):
 def test_a_permission_that_is_lost(reference, quick, tally):
     end = run(quick, do="forbid", nobody=True, **LATER)
     assert end.code == 5, end
-    assert re.search(r"digits-\S+ cannot be written: Permission denied.*; make room", end.message)
+    assert re.search(r"digits-\S+ cannot be written: Permission denied.*; choose", end.message)
     mend(quick)
     end = run(quick, nobody=True)
     assert end.code == 0, end
