@@ -220,6 +220,58 @@ def test_what_others_write_is_read(tmp_path, content):
     }
 
 
+KERAS = {
+    "as Keras 3 writes it": (
+        "epoch,accuracy,learning_rate,loss,val_accuracy,val_loss\r\n"
+        "0,0.6,0.001,1.7,0.5,0.75\r\n1,0.65,0.0015,1.5,0.5,0.7\r\n"
+    ),
+    "as Keras 2.2 did": "epoch,acc,loss,val_acc,val_loss\n0,.6,1.7,.5,.75\n1,.65,1.5,.5,.7\n",
+    "of named metrics": (
+        "epoch,sparse_categorical_accuracy,loss,val_sparse_categorical_accuracy,val_loss\n"
+        "0,0.6,1.7,0.5,0.75\n1,0.65,1.5,0.5,0.7\n"
+    ),
+    "separated otherwise": (
+        "epoch;accuracy;loss;val_accuracy;val_loss\n0;0.6;1.7;0.5;0.75\n1;0.65;1.5;0.5;0.7\n"
+    ),
+    "by tabs": (
+        "epoch\taccuracy\tloss\tval_accuracy\tval_loss\n0\t.6\t1.7\t.5\t.75\n1\t.65\t1.5\t.5\t.7\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("content", KERAS.values(), ids=list(KERAS))
+def test_a_log_of_keras_is_read(tmp_path, content):
+    path = history(tmp_path, content)
+    log = read(path)
+    assert log.epochs == (1, 2)
+    assert log.values == {
+        "loss": (1.7, 1.5),
+        "accuracy": (0.6, 0.65),
+        "val_loss": (0.75, 0.7),
+        "val_accuracy": (0.5, 0.5),
+    }
+    assert log.notes == (f"{path} counts its epochs from 0, as Keras does: here they count from 1",)
+    comparison = compare(curves(loss=[1.5, 1.5]), log)
+    assert text.lines(comparison)[-1] == log.notes[0]
+    assert text.values(comparison)["notes"] == [*log.notes]
+
+
+def test_a_log_of_keras_without_a_validation(tmp_path):
+    """It has the columns all the same."""
+    content = "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,2,NA,NA\n1,0.5,1,NA,NA\n"
+    log = read(history(tmp_path, content))
+    assert log.values == {"loss": (2, 1), "accuracy": (0.5, 0.5)}
+    assert len(log.notes) == 1
+
+
+def test_a_log_of_keras_that_validates_every_second_epoch(tmp_path):
+    content = "epoch,loss,val_loss\n0,4,NA\n1,3,3.5\n2,2,NA\n3,1,1.5\n"
+    log = read(history(tmp_path, content))
+    assert log.epochs == (2, 4)
+    assert log.values == {"loss": (3, 1), "val_loss": (3.5, 1.5)}
+    assert log.notes[1].endswith("lacks a metric in 2 of 4 epochs, which are left out")
+
+
 DAMAGED = {
     "empty": ("", "has the columns (none), and a history has epoch and some of loss, accuracy"),
     "no rows": (HEADER, "has no epoch yet"),
@@ -236,12 +288,28 @@ DAMAGED = {
     "torn": (HEADER + "1,1,0.5,1,0.5,9\n2,1,0.", "line 3: it has 3 cells under 6 columns"),
     "not in order": ("epoch,loss\n2,1\n1,1\n", "epoch 1 stands behind epoch 2"),
     "an epoch twice": ("epoch,loss\n1,1\n1,1\n", "epoch 1 stands behind epoch 1"),
-    "counted from 0": ("epoch,loss\n0,1\n1,1\n", "line 2: epoch is '0', not a number between 1"),
+    "counted from -1": ("epoch,loss\n-1,1\n", "line 2: epoch is '-1', not a number between 0"),
+    "two trainings of Keras": ("epoch,loss\n0,1\n1,1\n0,1\n", "epoch 0 stands behind epoch 1; k"),
     "half an epoch": ("epoch,loss\n1.5,1\n", "line 2: epoch 1.5 is not a whole number"),
     "not text": (b"\x89PNG\r\n\x1a\n\x00\xff", "cannot be read: it is not text"),
     "zeros": (bytes(5000), "has the columns"),
     "one long cell": ("epoch,loss\n1," + "9" * 200_000, "line 2: it is not CSV"),
-    "an open quote": ('epoch,loss\n"1,1\n2,1\n', "cells under 2 columns"),
+    "an open quote": ('epoch,loss\n"1,1\n2,1\n', "line 2: a quote is not closed on its line"),
+    "an open quote in a note": (
+        'epoch,loss,note\n1,1,\n2,1,"best\n3,1,\n',
+        "line 3: a quote is not closed on its line; mend it",
+    ),
+    "an open quote that a later one closes": (
+        'epoch,loss,note\n1,1,"a\n2,1,"\n3,1,\n',
+        "line 2: a quote is not closed on its line",
+    ),
+    "an open quote among the names": ('epoch,"loss\n1,1\n', "line 1: a quote is not closed"),
+    "two accuracies": (
+        "epoch,acc,categorical_accuracy\n1,0,0\n",
+        "has the columns acc and categorical_accuracy; leave one",
+    ),
+    "nothing measured": ("epoch,loss\n0,NA\n", "has no epoch in which all of its metrics"),
+    "never all measured": ("epoch,loss,val_loss\n0,1,NA\n1,NA,1\n", "has no epoch in which all"),
     "huge": (b"1,2\n" * (5 * 2**20), "is too large to be a history"),
 }
 

@@ -1,6 +1,5 @@
 """`kreproduce data`: get the images of a dataset, check them, look at them."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kreproduce import backend, quiet
-from kreproduce.errors import DataError, SettingsError, StorageError
+from kreproduce.errors import DataError, SettingsError
 from kreproduce.interruption import Interruptions
 
 if TYPE_CHECKING:
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from kreproduce.data.sources import Location
 
 app = typer.Typer(help="Get, check and look at the images of a dataset.", no_args_is_help=True)
+
+_SHOW = "data show"
 
 Dataset = Annotated[
     str,
@@ -113,9 +114,15 @@ def show(
     output: Annotated[
         Path | None,
         typer.Option(
-            writable=False, metavar="FILE.png", help="Default: DATASET.png; written over."
+            writable=False,
+            metavar="FILE.png",
+            help="Default: DATASET.png. It is written over one that this command made and nobody "
+            "changed since, and over no other file.",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the sheet over any other file, too.")
+    ] = False,
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many images.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the run.")] = 1,
     epoch: Annotated[int, typer.Option(min=1, help="Of the run.")] = 1,
@@ -124,13 +131,13 @@ def show(
 
     They are the first that a run with that seed is shown in that epoch.
     """
-    from kreproduce import files
+    from kreproduce import outputs
     from kreproduce.data import sources
     from kreproduce.experiment import resolve
 
     path = output or Path(f"{dataset}.png")
     location = _location(dataset, data_dir)
-    _check_output(path)
+    outputs.check_picture(path, _SHOW, force=force)
     source = sources.open_source(location, dataset)
     classes = len(source.class_names)
     experiment = resolve({"dataset": dataset, "ch": 16, "classes": classes, "seed": seed})
@@ -140,10 +147,7 @@ def show(
             from kreproduce.data.sheet import contact_sheet
 
         sheet = contact_sheet(experiment, source, count, epoch - 1)
-    try:
-        files.write(path, sheet)
-    except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+    outputs.write_picture(path, sheet, _SHOW)
     print(f"wrote {path}")
 
 
@@ -199,19 +203,3 @@ def _range(sizes: list[str]) -> str:
     if len(sizes) > 1:
         return f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}"
     return sizes[0] if sizes else "none"
-
-
-def _check_output(path: Path) -> None:
-    """Refuse, before anything slow, what cannot become a PNG."""
-    if path.suffix.lower() != ".png":
-        raise SettingsError(f"--output {path}: the sheet is a PNG; name it {path.stem}.png")
-    if path.is_dir():
-        raise _unwritable(path, "it is a folder")
-    if not path.parent.is_dir():
-        raise _unwritable(path, f"there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _unwritable(path, "its folder is not yours to write in")
-
-
-def _unwritable(path: Path, why: str) -> StorageError:
-    return StorageError(f"{path} cannot be written ({why}): choose another --output")

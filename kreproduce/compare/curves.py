@@ -13,6 +13,10 @@ from kreproduce.errors import DataError, SettingsError
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What is compared; other columns, such as seconds, are passed over."""
 
+# What Keras calls the accuracy, depending on its version and on how it was asked for.
+_ACCURACIES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy")
+_NOT_MEASURED = "NA"  # what Keras' CSVLogger writes, say for an epoch without a validation
+
 _LARGEST = 16 * 2**20  # bytes; 1000 epochs take 100,000
 _MOST_EPOCHS, _LARGEST_LOSS = 1_000_000, 1e30
 
@@ -25,11 +29,13 @@ class Curves:
         name: of the run, or of the file.
         epochs: counted from 1, ascending.
         values: by metric, one value an epoch; losses are at least 0, accuracies at most 1.
+        notes: what was taken otherwise than it stands in the file, a sentence each.
     """
 
     name: str
     epochs: tuple[int, ...]
     values: dict[str, tuple[float, ...]]
+    notes: tuple[str, ...] = ()
 
 
 def find(where: str, results: Path) -> Path:
@@ -56,27 +62,84 @@ def find(where: str, results: Path) -> Path:
 def read(path: Path) -> Curves:
     """The curves in a CSV file with a column "epoch" and one or more of `METRICS`.
 
+    A log of Keras' CSVLogger is one, too: its epochs, which are counted from 0, are counted from
+    1 here; "acc" is the accuracy; and metrics and epochs that were not measured ("NA") are left
+    out.
+
     Raises:
         DataError: the file is no such history; the message has the line at fault.
     """
-    lines = csv.reader(io.StringIO(_text(path), newline=""))
-    try:
-        header = [name.strip() for name in next(lines, [])]
-        metrics = _metrics(path, header)
-        rows = [
-            _row(f"{path}, line {lines.line_num}", header, row, metrics) for row in lines if row
-        ]
-    except csv.Error as error:
-        raise DataError(f"{path}, line {lines.line_num}: it is not CSV ({error})") from error
-    if not rows:
+    (_, header), *rows = _table(path) or [(1, [])]
+    columns = _columns(path, header)
+    lines = [_row(f"{path}, line {number}", header, row, columns) for number, row in rows]
+    if not lines:
         raise DataError(f"{path} has no epoch yet")
-    epochs = tuple(int(row[0]) for row in rows)
+    epochs = [epoch for epoch, _ in lines]
     for earlier, epoch in pairwise(epochs):
         if epoch <= earlier:
-            raise DataError(f"{path}: epoch {epoch} stands behind epoch {earlier}; sort it")
-    values = {name: tuple(row[i] for row in rows) for i, name in enumerate(metrics, start=1)}
+            raise DataError(
+                f"{path}: epoch {epoch} stands behind epoch {earlier}; keep one training in it, "
+                "sorted by epoch"
+            )
     name = path.parent.name if path.name == "history.csv" else path.stem
-    return Curves(name or path.stem, epochs, values)
+    return _curves(path, name or path.stem, epochs, [values for _, values in lines])
+
+
+def _curves(
+    path: Path, name: str, epochs: list[int], rows: list[dict[str, float | None]]
+) -> Curves:
+    """The curves of what was measured, with epochs counted from 1."""
+    metrics = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    measured = {
+        epoch: row
+        for epoch, row in zip(epochs, rows, strict=True)
+        if metrics and all(row[name] is not None for name in metrics)
+    }
+    if not measured:
+        raise DataError(f"{path} has no epoch in which all of its metrics were measured")
+    notes = []
+    if epochs[0] == 0:
+        notes.append(f"{path} counts its epochs from 0, as Keras does: here they count from 1")
+    if len(measured) < len(epochs):
+        notes.append(
+            f"{path} lacks a metric in {len(epochs) - len(measured)} of {len(epochs)} epochs, "
+            "which are left out"
+        )
+    shift = 1 if epochs[0] == 0 else 0
+    values = {
+        name: tuple(value for row in measured.values() if (value := row[name]) is not None)
+        for name in metrics
+    }
+    return Curves(name, tuple(epoch + shift for epoch in measured), values, tuple(notes))
+
+
+def _table(path: Path) -> list[tuple[int, list[str]]]:
+    """The lines that are not empty, each with its number: the column names, then the rows."""
+    text = _text(path)
+    # Keras' CSVLogger can be told to separate otherwise.
+    first = text.lstrip("\n").partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    table: list[tuple[int, list[str]]] = []
+    while True:
+        number = lines.line_num + 1
+        try:
+            row = next(lines, None)
+        except csv.Error as error:
+            why = str(error)
+            if "end of data" in why:
+                raise _unclosed(path, number) from error
+            raise DataError(f"{path}, line {number}: it is not CSV ({why})") from error
+        if row is None:
+            return table
+        if any("\n" in cell for cell in row):  # up to the quote of another cell
+            raise _unclosed(path, number)
+        if row:
+            table.append((number, [cell.strip() for cell in row] if not table else row))
+
+
+def _unclosed(path: Path, number: int) -> DataError:
+    return DataError(f"{path}, line {number}: a quote is not closed on its line; mend it")
 
 
 def _history(folder: Path) -> Path:
@@ -112,36 +175,50 @@ def _reason(error: OSError | ValueError) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _metrics(path: Path, header: list[str]) -> list[str]:
-    """Those of `METRICS` that the file has."""
-    metrics = [name for name in METRICS if name in header]
-    if "epoch" not in header or not metrics:
+def _columns(path: Path, header: list[str]) -> dict[str, int]:
+    """Where the file has the epoch and those of `METRICS` that it has."""
+    columns = {}
+    for metric in ("epoch", *METRICS):
+        part = "val_" if metric.startswith("val_") else ""
+        names = [f"{part}{name}" for name in _ACCURACIES] if "accuracy" in metric else [metric]
+        found = [name for name in names if name in header]
+        if metric in found:
+            found = [metric]
+        if len(found) > 1:
+            raise DataError(
+                f"{path} has the columns {' and '.join(found)}; leave one of them, or call one "
+                f"{metric}"
+            )
+        for name in found:
+            if header.count(name) > 1:
+                raise DataError(f"{path} has the column {name} {header.count(name)} times")
+            columns[metric] = header.index(name)
+    if "epoch" not in columns or len(columns) < 2:
         has = ", ".join(map(repr, header))
         raise DataError(
             f"{path} has the columns {f'{has[:100]}…' if len(has) > 100 else has or '(none)'}, and "
             f"a history has epoch and some of {', '.join(METRICS)}"
         )
-    for name in ("epoch", *metrics):
-        if header.count(name) > 1:
-            raise DataError(f"{path} has the column {name} {header.count(name)} times")
-    return metrics
+    return columns
 
 
-def _row(where: str, header: list[str], row: list[str], metrics: list[str]) -> list[float]:
-    """The epoch and the metrics of one line."""
+def _row(
+    where: str, header: list[str], row: list[str], columns: dict[str, int]
+) -> tuple[int, dict[str, float | None]]:
+    """The epoch and the metrics of one line; None is what was not measured."""
     if len(row) != len(header):
         raise DataError(f"{where}: it has {len(row)} cells under {len(header)} columns")
-    cells = dict(zip(header, row, strict=True))
-    epoch = _number(where, "epoch", cells["epoch"], 1, _MOST_EPOCHS)
+    epoch = _number(where, "epoch", row[columns["epoch"]], 0, _MOST_EPOCHS)
     if not epoch.is_integer():
         raise DataError(f"{where}: epoch {epoch} is not a whole number")
-    return [
-        epoch,
-        *(
-            _number(where, name, cells[name], 0, 1 if "accuracy" in name else _LARGEST_LOSS)
-            for name in metrics
-        ),
-    ]
+    values: dict[str, float | None] = {}
+    for metric, place in columns.items():
+        most = 1 if "accuracy" in metric else _LARGEST_LOSS
+        if metric != "epoch":
+            cell = row[place]
+            missing = cell.strip() == _NOT_MEASURED
+            values[metric] = None if missing else _number(where, header[place], cell, 0, most)
+    return int(epoch), values
 
 
 def _number(where: str, name: str, cell: str, least: float, most: float) -> float:

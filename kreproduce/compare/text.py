@@ -22,6 +22,7 @@ def values(comparison: Comparison) -> dict[str, Any]:
         ],
         "summary": [{"what": line.label} | _plain(line) for line in comparison.summary()],
         "mean_distance": comparison.distances(),
+        "notes": _notes(comparison),
     }
 
 
@@ -38,7 +39,13 @@ def _heading(comparison: Comparison) -> list[str]:
         f"run: {comparison.run.name}, {span(comparison.run.epochs)}",
         f"reference: {comparison.reference.name}, {span(comparison.reference.epochs)}",
         f"{shared}; a gap is the run's value less the reference's",
+        *_notes(comparison),
     ]
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    """What of the files was taken otherwise than it stands there."""
+    return list(dict.fromkeys((*comparison.run.notes, *comparison.reference.notes)))
 
 
 def _epochs(comparison: Comparison) -> list[str]:

@@ -46,7 +46,6 @@ def test_a_run_beside_a_reference(two):
 
 
 def test_as_json_into_a_file_of_choice(two):
-    (two.folder / "p.png").write_text("what was there before")
     run = two.folder / "results" / "runs" / "digits-v2"
     result = two("compare", run, "--reference", "theirs.csv", "--json", "--output", "p.png")
     values = json.loads(result.output)
@@ -54,6 +53,35 @@ def test_as_json_into_a_file_of_choice(two):
     assert values["picture"] == "p.png"
     assert drawn(two, "p.png")[0] == "PNG"
     assert not (two.folder / "digits-v2-beside-theirs.png").exists()
+
+
+def test_its_own_picture_is_written_over_and_no_other_file(two):
+    """One that it made and somebody changed is somebody else's."""
+    arguments = ["compare", "digits-v2", "--reference", "theirs.csv"]
+    path = two.folder / "digits-v2-beside-theirs.png"
+    assert two(*arguments).code == 0
+    first = path.read_bytes()
+    history = two.folder / "results" / "runs" / "digits-v2" / "history.csv"
+    history.write_text(OURS + "3,0.5,0.75,1.25,0.4,0.001,3\n")
+    assert two(*arguments).code == 0
+    assert path.read_bytes() != first
+    path.write_bytes(first[:200] + b"!" + first[201:])
+    before = tree(two.folder)
+    message = f"{path.name} is not a picture as `kreproduce compare` made it; choose another --outp"
+    check(two, before, two(*arguments), 7, message)
+    assert two(*arguments, "--force").code == 0
+    assert drawn(two, path.name)[0] == "PNG"
+    assert tree(two.folder).keys() == before.keys()
+
+
+def test_a_log_of_keras_with_a_word(two):
+    (two.folder / "log.csv").write_text("epoch,acc,val_acc\n0,0.6,0.5\n1,0.625,0.5\n")
+    result = two("compare", "digits-v2", "--reference", "log.csv", "--force")
+    assert (result.code, result.message) == (0, "")
+    assert "reference: log, epochs 1 to 2\n" in result.output
+    assert "log.csv counts its epochs from 0, as Keras does: here they count from 1\n" in (
+        result.output
+    )
 
 
 def test_without_a_display_and_with_an_unknown_backend(two, monkeypatch):
@@ -83,7 +111,7 @@ REFUSED = {
     "another kind of picture": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "p.xyz"],
         2,
-        "--output p.xyz: the picture is a PNG file",
+        "--output p.xyz: the picture is a PNG; let its name end in .png",
     ),
     "no folder": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "no/p.png"],
@@ -100,6 +128,26 @@ REFUSED = {
         5,
         "/sys/p.png cannot be written: ",
     ),
+    "onto a photograph": (
+        ["digits-v2", "--reference", "theirs.csv", "--output", "photo.png"],
+        7,
+        "photo.png is not a picture as `kreproduce compare` made it; choose another --output, or",
+    ),
+    "onto a link": (
+        ["digits-v2", "--reference", "theirs.csv", "--output", "link.png"],
+        7,
+        "link.png is not a picture as",
+    ),
+    "a name that is too long": (
+        ["digits-v2", "--reference", "theirs.csv", "--output", f"{'x' * 300}.png"],
+        5,
+        "cannot be written: File name too long",
+    ),
+    "a quote that is not closed": (
+        ["digits-v2", "--reference", "quote.csv"],
+        3,
+        "quote.csv, line 2: a quote is not closed on its line",
+    ),
 }
 
 
@@ -108,7 +156,10 @@ def test_refused_in_one_sentence(two, arguments, code, message):
     os.mkfifo(two.folder / "pipe")
     (two.folder / "odd" / "history.csv").mkdir(parents=True)
     (two.folder / "nan.csv").write_text("epoch,loss\n1,nan\n")
+    (two.folder / "quote.csv").write_text('epoch,loss,note\n1,1,"best\n2,1,\n')
     (two.folder / "d.png").mkdir()
+    Image.new("RGB", (20, 20)).save(two.folder / "photo.png")
+    (two.folder / "link.png").symlink_to("nowhere.png")
     before = tree(two.folder)
     check(two, before, two("compare", *arguments), code, message)
 
@@ -120,14 +171,23 @@ def test_without_a_reference(two):
 
 
 def test_a_full_disk(two):
-    """The old picture stays as it was."""
+    """The old picture stays as it was, and so does a file called as one on its way there was."""
     (two.folder / "p.png").write_text("what was there before")
+    (two.folder / "new-p.png").write_text("somebody else's")
     before = tree(two.folder)
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
         "from kreproduce.cli import main; main()"
     )
-    arguments = ["compare", "digits-v2", "--reference", "theirs.csv", "--output", "p.png"]
+    arguments = [
+        "compare",
+        "digits-v2",
+        "--reference",
+        "theirs.csv",
+        "--output",
+        "p.png",
+        "--force",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         cwd=two.folder,

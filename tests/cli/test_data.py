@@ -174,9 +174,19 @@ CHECK = {
     "digits elsewhere": (2, "'digits' is built in", ["digits", "--data-dir", "pets"]),
 }
 SHOW = CHECK | {
-    "no png": (2, "the sheet is a PNG; name it x.png", ["digits", "--output", "x.jpg"]),
-    "a folder": (5, "d.png cannot be written (it is a folder)", ["digits", "--output", "d.png"]),
+    "no png": (
+        2,
+        "the picture is a PNG; let its name end in .png",
+        ["digits", "--output", "x.jpg"],
+    ),
+    "a folder": (5, "d.png cannot be written: it is a folder", ["digits", "--output", "d.png"]),
     "no such folder": (5, "there is no folder away", ["digits", "--output", "away/x.png"]),
+    "a photograph": (
+        7,
+        "photo.png is not a picture as `kreproduce data show` made it; choose another --output, or",
+        ["digits", "--output", "photo.png"],
+    ),
+    "the default's name": (7, "digits.png is not a picture as", ["digits"]),
     "below a file": (5, "there is no folder file", ["digits", "--output", "file/x.png"]),
 }
 
@@ -190,6 +200,8 @@ SHOW = CHECK | {
 def test_refusals_are_immediate(kreproduce, command, code, message, arguments):
     (kreproduce.folder / "file").touch()
     (kreproduce.folder / "d.png").mkdir()
+    Image.new("RGB", (20, 20)).save(kreproduce.folder / "photo.png")
+    (kreproduce.folder / "digits.png").write_text("digits that somebody drew")
     refused(kreproduce, code, message, command, *arguments)
 
 
@@ -200,10 +212,11 @@ def test_show_of_nothing(kreproduce, option):
     assert f"Invalid value for '{option}'" in result.message
 
 
-def test_show_writes_a_png_over_an_older_one(kreproduce):
-    (kreproduce.folder / "digits.png").write_text("old")
-    result = kreproduce("data", "show", "digits", "--count", "9")
-    assert (result.code, result.message, result.output) == (0, "", "wrote digits.png\n")
+def test_show_writes_a_png_and_knows_it_again(kreproduce):
+    (kreproduce.folder / "digits.png").write_text("digits that somebody drew")
+    for count, force in ((1, ["--force"]), (9, [])):
+        result = kreproduce("data", "show", "digits", "--count", count, *force)
+        assert (result.code, result.message, result.output) == (0, "", "wrote digits.png\n")
     with Image.open(io.BytesIO((kreproduce.folder / "digits.png").read_bytes())) as sheet:
         assert (sheet.format, sheet.size) == ("PNG", (8 * 118 + 6, 2 * (14 + 2 * 118 + 6) + 6))
 
