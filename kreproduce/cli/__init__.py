@@ -1,6 +1,7 @@
 """The command line: each command parses, calls and prints."""
 
 import io
+import logging
 import os
 import sys
 
@@ -35,5 +36,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know the "—" of a table
             stream.reconfigure(errors="replace")
+    log = logging.getLogger("kreproduce")
+    log.handlers, log.propagate = [faults.Warnings()], False  # not as TensorFlow would say it
     with faults.explained():
         app()

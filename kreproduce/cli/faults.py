@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import shlex
 import sys
@@ -53,6 +54,14 @@ def explained() -> Iterator[None]:
         _end(_reported(error), KreproduceError.exit_code)
 
 
+class Warnings(logging.Handler):
+    """Says on standard error what the package logs, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):  # as in `_end`
+            print(f"kreproduce: warning: {_plain(record.getMessage())}", file=sys.stderr)
+
+
 def _reported(error: Exception) -> str:
     """Save the traceback of a bug; returns what to say."""
     report = "".join(
@@ -74,8 +83,11 @@ def _reported(error: Exception) -> str:
 
 
 def _end(message: str, exit_code: int) -> NoReturn:
-    # A file's name may have what moves a terminal's cursor.
-    plain = "".join(character if character.isprintable() else "?" for character in message)
     with contextlib.suppress(OSError):  # it may go into a file on the full disk
-        print(f"kreproduce: {plain}", file=sys.stderr)
+        print(f"kreproduce: {_plain(message)}", file=sys.stderr)
     raise SystemExit(exit_code)
+
+
+def _plain(message: str) -> str:
+    """Without what moves a terminal's cursor, as a file's name may."""
+    return "".join(character if character.isprintable() else "?" for character in message)

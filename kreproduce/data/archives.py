@@ -14,9 +14,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from kreproduce.data import cifar
+from kreproduce.data.decode import decode_image
 from kreproduce.data.entries import SUFFIXES
-from kreproduce.data.images import Image, Source, decode_image, reason
+from kreproduce.data.images import Image, Source, reason
 from kreproduce.data.layouts import LAYOUTS, Layout
+from kreproduce.data.remarks import Remarks
 from kreproduce.errors import DataError
 
 _LARGEST_IMAGE = 16 * 2**20  # bytes; the largest published one has some hundred thousand
@@ -145,6 +147,7 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
     absent = set(range(len(classes))) - set(labels)
     if absent:
         raise DataError(f"{path} holds no images in {layout.folder}/{classes[min(absent)]}")
+    remarks = Remarks()
 
     def decode(index: int) -> Image:
         name = f"{path}/{members[index].filename}"
@@ -153,7 +156,7 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
         # Damage shows up as errors of zipfile, of zlib, or as an unknown kind of compression.
         except Exception as error:
             raise DataError(f"{name} cannot be unpacked ({reason(error)})") from error
-        return decode_image(data, name)
+        return decode_image(data, name, remarks)
 
     return Source(
         name=dataset,
@@ -163,6 +166,7 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
         names=names,
         parts=np.full(len(names), "all"),
         decode=decode,
+        remarks=remarks,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kreproduce.data.decode import decode_image
 from kreproduce.data.entries import (
     SUFFIXES,
     Listing,
@@ -17,8 +18,9 @@ from kreproduce.data.entries import (
     some,
     unreadable,
 )
-from kreproduce.data.images import Image, Source, decode_image
+from kreproduce.data.images import Image, Source
 from kreproduce.data.parts import LAYOUT, find_parts, part_called
+from kreproduce.data.remarks import Remarks
 from kreproduce.errors import DataError
 
 _KINDS = ", ".join(sorted(SUFFIXES))
@@ -67,13 +69,15 @@ def read_folder(folder: Path, name: str, own_validation: bool = True) -> Source:
         for item in _items(classes[part][class_name], folder, label, part)
     ]
 
+    remarks = Remarks()
+
     def decode(index: int) -> Image:
         path = items[index].path
         try:
             data = path.read_bytes()
         except OSError as error:
             raise unreadable(path, error) from error
-        return decode_image(data, str(path))
+        return decode_image(data, str(path), remarks)
 
     return Source(
         name=name,
@@ -87,6 +91,7 @@ def read_folder(folder: Path, name: str, own_validation: bool = True) -> Source:
             *_beside_parts(top, homes, own_validation),
             *_among_classes(top, homes, classes),
         ),
+        remarks=remarks,
     )
 
 

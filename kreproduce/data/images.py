@@ -1,25 +1,29 @@
 """A labelled set of images, decoded only as far as it is asked for."""
 
 import hashlib
-import io
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kreproduce.errors import DataError
+from kreproduce.data.remarks import Remarks
 
 Image = NDArray[np.uint8]
 """One image: uint8 (height, width, 3), RGB."""
 
+_LOG = logging.getLogger(__name__)
+
 _READERS = 8
-_AHEAD = 2 * _READERS  # blocks
-_BLOCK = 64  # handing over one small image at a time would cost more than decoding it
-_EIGHT_BIT_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+_MOST_BLOCKS = 2 * _READERS  # decoded ahead of whoever takes the images
+_MOST_IMAGES = 64  # of a block: handing over small ones singly would cost more than decoding them
+_AHEAD = 2**28  # bytes
+_BLOCK = _AHEAD // _MOST_BLOCKS  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,7 @@ class Source:
         unpublished: The files of a folder that are not the published ones, none where all are;
             None where nobody compared them.
         passed_over: What lies in the folder of the images and is none of them, in words.
+        remarks: What `decode` has to say of images that it decoded.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Source:
     cached: bool = False
     unpublished: tuple[str, ...] | None = None
     passed_over: tuple[str, ...] = ()
+    remarks: Remarks = field(default_factory=Remarks)
 
     @property
     def may_be_anything(self) -> bool:
@@ -65,6 +71,9 @@ class Source:
     ) -> Iterator[Image]:
         """The images of `indices`, each uint8 (h, w, 3), in their order.
 
+        Some are decoded ahead, up to 256 MiB of them. What is to be said of those that were read
+        is logged as warnings after the last.
+
         Args:
             indices: Which images.
             then: Done to each image as soon as it is decoded, by several at a time.
@@ -72,21 +81,58 @@ class Source:
         Raises:
             DataError: One of them is damaged; the message names it.
         """
-        wanted = [int(index) for index in indices]
-        blocks = [wanted[i : i + _BLOCK] for i in range(0, len(wanted), _BLOCK)]
 
-        def done(block: list[int]) -> list[Image]:
-            return [then(self.decode(index)) for index in block]
+        def decode(block: list[int]) -> _Decoded:
+            done = _Decoded([], 0)
+            size = 0
+            for index in block:
+                image = self.decode(index)
+                shown = then(image)
+                done.images.append(shown)
+                done.largest = max(done.largest, image.nbytes, shown.nbytes)
+                size += shown.nbytes
+                if max(size, image.nbytes) >= _BLOCK:  # larger than those before
+                    break
+            return done
 
-        # `pool.map` would read on while nobody takes them, and have all in memory.
-        ahead: deque[Future[list[Image]]] = deque()
         with ThreadPoolExecutor(_READERS) as pool:
-            for block in blocks:
-                ahead.append(pool.submit(done, block))
-                if len(ahead) > _AHEAD:
-                    yield from ahead.popleft().result()
-            while ahead:
-                yield from ahead.popleft().result()
+            yield from _in_order(lambda block: pool.submit(decode, block), map(int, indices))
+        for line in self.remarks.take():
+            _LOG.warning(line)
+
+
+@dataclass
+class _Decoded:
+    """The first images of a block, or all; and the bytes of the largest, as it was decoded."""
+
+    images: list[Image]
+    largest: int
+
+
+def _in_order(
+    submit: Callable[[list[int]], "Future[_Decoded]"], indices: Iterable[int]
+) -> Iterator[Image]:
+    """The images of `indices`, decoded in blocks by several threads, no more than `_AHEAD` bytes.
+
+    How many are decoded ahead follows the largest of the block that was taken last; where they
+    suddenly grow, each block stops at the first image that is too large for it.
+    """
+    left = iter(indices)
+    # `pool.map` would read on while nobody takes them, and have all in memory.
+    ahead: deque[tuple[list[int], Future[_Decoded]]] = deque()
+    images, blocks = 1, 1
+    while True:
+        while len(ahead) < blocks and (block := list(islice(left, images))):
+            ahead.append((block, submit(block)))
+        if not ahead:
+            return
+        block, future = ahead.popleft()
+        done = future.result()
+        yield from done.images
+        yield from _in_order(submit, block[len(done.images) :])
+        largest = max(done.largest, 1)
+        images = min(2 * images, _MOST_IMAGES, max(1, _BLOCK // largest))
+        blocks = min(_MOST_BLOCKS, max(1, _AHEAD // (images * largest)))
 
 
 def same(one: Source, other: Source) -> bool:
@@ -107,38 +153,6 @@ def same(one: Source, other: Source) -> bool:
     every = range(len(one.labels))
     pairs = zip(one.read(every), other.read(every), strict=True)
     return all(np.array_equal(image, counterpart) for image, counterpart in pairs)
-
-
-def decode_image(data: bytes, name: str) -> Image:
-    """An encoded image as uint8 (h, w, 3): grey and palettes become RGB, alpha is dropped.
-
-    Args:
-        data: The content of a PNG, JPEG, TIFF or BMP file.
-        name: What to call the image in a message.
-
-    Raises:
-        DataError: The image is damaged, or has more than 8 bits a channel.
-    """
-    from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
-
-    try:
-        with Pillow.open(io.BytesIO(data)) as image:
-            if image.mode in _EIGHT_BIT_MODES:
-                # Pillow warns when a palette with transparency goes to RGB in one step.
-                opaque = image.convert("RGBA") if "transparency" in image.info else image
-                return np.array(opaque.convert("RGB"))
-            mode = image.mode
-    # Each of Pillow's formats has its own exceptions for damaged content (SyntaxError among them).
-    except Exception as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        why = "of no known format" if unknown else reason(error)
-        raise DataError(
-            f"{name} cannot be read as an image ({why}): replace it or remove it"
-        ) from error
-    raise DataError(
-        f"{name} has more than 8 bits a channel (Pillow's mode {mode}): convert it to 8 bits"
-    )
 
 
 def fingerprint(images: Iterable[Image], labels: ArrayLike) -> str:

@@ -10,7 +10,9 @@ import numpy as np
 
 from kreproduce import quiet
 from kreproduce.data import heldout
-from kreproduce.data.images import Image, Source, decode_image, reason
+from kreproduce.data.decode import decode_image
+from kreproduce.data.images import Image, Source, reason
+from kreproduce.data.remarks import Remarks
 from kreproduce.errors import DataError, SettingsError
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -75,9 +77,10 @@ def read_tfds(path: Path, dataset: str) -> Source:
         why = f"damaged: {', '.join(damaged)}" if damaged else reason(error)
         raise _unreadable(path, dataset, why) from error
     encoded: list[bytes] = [image for part in records.values() for image in part["image"]]
+    remarks = Remarks()
 
     def decode(index: int) -> Image:
-        return decode_image(encoded[index], f"image {index} of {path}")
+        return decode_image(encoded[index], f"image {index} of {path}", remarks)
 
     labels = np.concatenate([part["label"] for part in records.values()]).astype(np.int32)
     names = [name for part in records.values() for name in part["name"]]
@@ -89,6 +92,7 @@ def read_tfds(path: Path, dataset: str) -> Source:
         names=names,
         parts=np.repeat(list(records), [len(part["image"]) for part in records.values()]),
         decode=decode,
+        remarks=remarks,
         sequence=dataset == heldout.ORIGIN,  # of no other are the ids in random order
     )
 

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from encoded import noise, with_cut_exif
 from PIL import Image
 from published import archive, unpacked
 from support import tree, write_images
@@ -144,6 +145,21 @@ def test_check_names_what_is_damaged(kreproduce, pets):
     assert tree(kreproduce.folder.parent) == before
 
 
+@pytest.mark.parametrize("command", ["check", "prepare"])
+def test_what_pillow_warns_of_is_one_line_with_the_number_of_files(kreproduce, pets, command):
+    for name in ("cat", "dog"):
+        for number in (3, 7):
+            (pets / name / f"{number}.jpg").write_bytes(with_cut_exif(noise(12, 12)))
+    where = {"check": ("--data-dir", "pets"), "prepare": ("--folder", "pets", "--data-dir", ".")}
+    result = kreproduce("data", command, "pets", *where[command])
+    assert (result.code, result.imported) == (0, [])
+    assert result.message == (
+        "kreproduce: warning: 4 images were read although Pillow warned of a flaw: "
+        "pets/cat/3.jpg (Corrupt EXIF data. Expecting to read 12 bytes but only got 8) "
+        "and 3 others"
+    )
+
+
 def test_check_counts_the_classes_of_the_paper(kreproduce):
     unpacked(kreproduce.folder, "malaria")
     result = kreproduce("data", "check", "malaria", "--data-dir", ".")
@@ -162,7 +178,7 @@ def test_check_obeys_no_name(kreproduce):
     result = kreproduce("data", "check", "pets", "--data-dir", "pets")
     assert "?[31mcat" in result.output
     assert "[bold]dog  " in result.output
-    assert "wrong: pets/[bold]dog/a?b.png cannot be read as an image (of no known" in result.output
+    assert "wrong: pets/[bold]dog/a?b.png cannot be read as an image (it is empty" in result.output
     assert "\x1b" not in result.output
 
 

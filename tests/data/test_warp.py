@@ -14,8 +14,9 @@ from scipy import stats
 from sklearn.datasets import load_sample_images
 
 from kreproduce.data.augment import compose, draw_parameters, flips
-from kreproduce.data.images import decode_image
+from kreproduce.data.decode import decode_image
 from kreproduce.data.layers import Enlarge, Warp
+from kreproduce.data.remarks import Remarks
 
 CIFAR10 = SimpleNamespace(
     rotation=20, shift=0.3, shear=0.2, zoom=0.3, horizontal_flip=True, vertical_flip=False
@@ -59,7 +60,7 @@ def cifar10_jpegs(rng, n, size):
         pytest.skip("there is no lossy CIFAR-10 beside the checkout")
     with tarfile.open(archive, "r|xz") as content:
         images = (content.extractfile(m).read() for m in content if m.name.endswith(".jpg"))
-        return np.stack([decode_image(next(images), "it") for _ in range(n)])
+        return np.stack([decode_image(next(images), "it", Remarks()) for _ in range(n)])
 
 
 # Keras-Preprocessing reaches SciPy's function through a name that SciPy deprecates.
