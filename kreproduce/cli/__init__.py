@@ -1,13 +1,26 @@
 """The command line: each command parses, calls and prints."""
 
-import io
+import contextlib
 import logging
 import os
-import sys
 
 import typer
 
-from kreproduce.cli import audit, bench, compare, data, faults, network, run, status, sweep, table
+from kreproduce.cli import (
+    audit,
+    bench,
+    compare,
+    data,
+    faults,
+    network,
+    run,
+    status,
+    streams,
+    surroundings,
+    sweep,
+    table,
+)
+from kreproduce.interruption import Interrupted
 
 app = typer.Typer(
     name="kreproduce",
@@ -30,13 +43,24 @@ app.add_typer(data.app, name="data")
 
 
 def main() -> None:
-    """Run the command line; faults that the user can mend become one sentence and an exit code."""
+    """Run the command line; faults that the user can mend become one sentence and an exit code.
+
+    Raises:
+        SystemExit: with the exit code.
+    """
     # TensorFlow writes about missing GPUs and processor features to standard error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know the "—" of a table
-            stream.reconfigure(errors="replace")
+    streams.prepare()
     log = logging.getLogger("kreproduce")
     log.handlers, log.propagate = [faults.Warnings()], False  # not as TensorFlow would say it
-    with faults.explained():
-        app()
+    code = 0
+    try:
+        with faults.explained():
+            surroundings.check()
+            # What is raised is explained here; by itself Typer would end with 1 for some of it.
+            code = app(standalone_mode=False) or 0
+            streams.flush()
+    finally:
+        with contextlib.suppress(OSError, Interrupted):  # something has been said already
+            streams.flush()
+    raise SystemExit(code)

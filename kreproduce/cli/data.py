@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kreproduce import backend, quiet
-from kreproduce.errors import DataError, SettingsError
+from kreproduce.errors import DataError, SettingsError, printable
 from kreproduce.interruption import Interruptions
 
 if TYPE_CHECKING:
     from kreproduce.data.check import Findings
     from kreproduce.data.sources import Location
+
+_LONGEST = 1000  # characters of a line of several names, each of them cut by itself
 
 app = typer.Typer(help="Get, check and look at the images of a dataset.", no_args_is_help=True)
 
@@ -99,7 +101,7 @@ def check(dataset: Dataset, data_dir: DataDir = None) -> None:
         findings = checking.check(dataset, location)
     _print(findings, location)
     if findings.faults:
-        print("\n".join(f"wrong: {_plain(fault)}" for fault in findings.faults))
+        print("\n".join(f"wrong: {printable(fault, _LONGEST)}" for fault in findings.faults))
         count = len(findings.faults)
         raise DataError(
             f"{'one thing is' if count == 1 else f'{count:,} things are'} wrong with the images "
@@ -172,7 +174,7 @@ def _print(findings: "Findings", location: "Location") -> None:
         (*source.class_names, "all"), [*counts.tolist(), counts.sum(axis=0).tolist()], strict=True
     ):
         # As text, for in a string rich obeys what stands in brackets or between colons.
-        table.add_row(Text(_plain(name)), *(f"{number:,}" for number in (*row, sum(row))))
+        table.add_row(Text(printable(name)), *(f"{number:,}" for number in (*row, sum(row))))
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, 140)  # in a pipe it must not be cut
     console.print(table)
@@ -187,16 +189,11 @@ def _print(findings: "Findings", location: "Location") -> None:
     )
     for what, said in (("passed over", source.passed_over), ("repeated", findings.repeated)):
         for line in said or ("none",):
-            print(f"{what:13}{_plain(line)}")
+            print(f"{what:13}{printable(line, _LONGEST)}")
 
 
 def _warn(text: str) -> None:
-    print(f"kreproduce: warning: {_plain(text)}", file=sys.stderr)
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal would obey: the names of files may be anything."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    print(f"kreproduce: warning: {printable(text, _LONGEST)}", file=sys.stderr)
 
 
 def _range(sizes: list[str]) -> str:

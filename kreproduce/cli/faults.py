@@ -1,33 +1,37 @@
 """What became of a command: a message on standard error and an exit code."""
 
 import contextlib
-import errno
 import logging
 import os
+import re
 import shlex
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import typer
 
 from kreproduce import __version__
-from kreproduce.errors import KreproduceError, OutOfMemoryError, StorageError
+from kreproduce.cli import surroundings
+from kreproduce.errors import LONGEST, KreproduceError, SettingsError, printable
 from kreproduce.interruption import Interrupted
 
 EXIT_CODES = (
     "0 done, 1 a bug (the message names a file with its traceback), 2 usage or settings, "
     "3 data missing or damaged, 4 diverged, 5 out of memory or disk, 6 the run is locked by "
     "another process, 7 state refused (settings changed, no good checkpoint), 8 some runs failed, "
-    "9 a check failed, 130, 143 and 138 interrupted (Ctrl-C, SIGTERM, SIGUSR1), the state saved."
+    "9 a check failed, 130, 143 and 138 interrupted (Ctrl-C, SIGTERM, SIGUSR1), the state saved, "
+    "141 nobody reads the output any more (`| head`)."
 )
+NOBODY_READS = 128 + signal.SIGPIPE
 
-# What a disk or its owner refuses, and no bug.
-_REFUSALS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
-    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG),
-}
+# Click's errors of usage, wherever this version of Typer has its Click.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_LONGEST = 2000  # characters of a message; what it quotes is shorter by itself
 
 
 @contextlib.contextmanager
@@ -42,15 +46,17 @@ def explained() -> Iterator[None]:
     except KreproduceError as error:
         _end(str(error), error.exit_code)
     except Interrupted as error:
+        if error.exit_code == NOBODY_READS:  # whoever says `| head` knows
+            raise SystemExit(error.exit_code) from None
         _end(f"interrupted by {error}", error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         _end("interrupted", 130)
-    except MemoryError:
-        _end("the memory is full; use a machine with more", OutOfMemoryError.exit_code)
+    except _UsageError as error:
+        _misused(error)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _REFUSALS:
-            place = f"{error.filename}: " if error.filename else ""
-            _end(f"{place}{error.strerror}", StorageError.exit_code)
+        said = surroundings.at_fault(error)
+        if said is not None:
+            _end(str(said), said.exit_code)
         _end(_reported(error), KreproduceError.exit_code)
 
 
@@ -58,8 +64,19 @@ class Warnings(logging.Handler):
     """Says on standard error what the package logs, a line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError):  # as in `_end`
-            print(f"kreproduce: warning: {_plain(record.getMessage())}", file=sys.stderr)
+        with contextlib.suppress(OSError, Interrupted):  # as in `_end`
+            print(f"kreproduce: warning: {_fit(record.getMessage())}", file=sys.stderr)
+
+
+def _misused(error: Any) -> NoReturn:
+    """End on a command line that Click refuses."""
+    text, code = error.format_message(), SettingsError.exit_code
+    if "\n" in text:  # the help, which a command without arguments prints
+        with contextlib.suppress(OSError, Interrupted):
+            print(text, file=sys.stderr)
+        raise SystemExit(code)
+    help_ = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+    _end(f"{text.rstrip('.')}{help_}", code)
 
 
 def _reported(error: Exception) -> str:
@@ -71,7 +88,7 @@ def _reported(error: Exception) -> str:
             *traceback.format_exception(error),
         )
     )
-    what = f"a bug: {type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+    what = f"a bug: {type(error).__name__}: {printable(str(error).partition(chr(10))[0], 300)}"
     try:
         descriptor, path = tempfile.mkstemp(prefix="kreproduce-bug-", suffix=".txt")
         os.close(descriptor)
@@ -83,11 +100,13 @@ def _reported(error: Exception) -> str:
 
 
 def _end(message: str, exit_code: int) -> NoReturn:
-    with contextlib.suppress(OSError):  # it may go into a file on the full disk
-        print(f"kreproduce: {_plain(message)}", file=sys.stderr)
+    with contextlib.suppress(OSError, Interrupted):  # it may go into a file on the full disk
+        print(f"kreproduce: {_fit(message)}", file=sys.stderr)
     raise SystemExit(exit_code)
 
 
-def _plain(message: str) -> str:
-    """Without what moves a terminal's cursor, as a file's name may."""
-    return "".join(character if character.isprintable() else "?" for character in message)
+def _fit(message: str) -> str:
+    """A message without what moves a terminal's cursor, and none of it of any length."""
+    # A word may be a path or an option of any length that something else than we repeats.
+    short = re.sub(rf"\S{{{LONGEST + 100},}}", lambda word: printable(word[0]), message)
+    return printable(short, _LONGEST)

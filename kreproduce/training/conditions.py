@@ -67,7 +67,7 @@ def _optimizer(assembly: Assembly) -> Optimizer:
 def environment() -> dict[str, str]:
     """The variables that are set by which a backend is told to compute otherwise."""
     return {
-        printable(name): printable(value if len(value) <= _LONGEST else _shortened(value))
+        printable(name): printable(value if len(value) <= _LONGEST else _shortened(value), _LONGEST)
         for name, value in sorted(os.environ.items())
         if _TELLING.fullmatch(name) and not _MUTE.fullmatch(name)
     }

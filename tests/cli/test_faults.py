@@ -65,7 +65,61 @@ def test_what_a_disk_refuses(number, capsys):
 
 def test_a_full_memory(capsys):
     assert ended(MemoryError()) == 5
-    assert capsys.readouterr().err == "kreproduce: the memory is full; use a machine with more\n"
+    assert re.fullmatch("kreproduce: the memory is full; .*\n", capsys.readouterr().err)
+
+
+OTHERS = {
+    "memory": (OSError(errno.ENOMEM, "Cannot allocate memory"), 5, "the memory is full"),
+    "a library that does not fit": (
+        ImportError("libx.so: failed to map segment from shared object", name="tensorflow"),
+        *(5, "the memory is full"),
+    ),
+    "files": (OSError(errno.EMFILE, "Too many open files"), 5, "too many files are open"),
+    "threads": (RuntimeError("can't start new thread"), 5, "no further process or thread"),
+    "processes": (BlockingIOError(errno.EAGAIN, "Try again"), 5, "no further process or thread"),
+    "a server that is gone": (OSError(errno.ESTALE, "Stale file handle", "x"), 5, "x: Stale file"),
+    "no temporary folder": (
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+        *(5, "set TMPDIR to one"),
+    ),
+    "no home": (RuntimeError("Could not determine home directory."), 2, "set HOME to a folder"),
+    "a package that is not there": (
+        ModuleNotFoundError("No module named 'torch'", name="torch"),
+        *(2, "the package torch cannot be imported (No module named 'torch')"),
+    ),
+    "a library that is not there": (
+        ImportError("libx.so.1: cannot open shared object file", name="tensorflow.python._x"),
+        *(2, "the package tensorflow cannot be imported (libx.so.1: cannot open"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "code", "said"), OTHERS.values(), ids=list(OTHERS))
+def test_what_the_surroundings_are_to_blame_for(error, code, said, capsys):
+    assert ended(error) == code
+    message = capsys.readouterr().err
+    assert said in message
+    assert "a bug" not in message
+    assert message.count("\n") == 1
+
+
+def test_a_module_of_our_own_that_is_not_there_is_a_bug(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert ended(ModuleNotFoundError("No module named", name="kreproduce.nothing")) == 1
+    assert "a bug" in capsys.readouterr().err
+
+
+def test_a_long_message_loses_the_middle_of_what_it_quotes(capsys):
+    path = f"{'a' * 3000}/record.json"
+    ended(errors.StateError(f"{path} is no record; --force starts anew"))
+    message = capsys.readouterr().err
+    assert len(message) < 300
+    assert message.endswith("aaa/record.json is no record; --force starts anew\n")
+
+
+def test_what_a_terminal_obeys_is_not_printed(capsys):
+    ended(errors.StateError("\x1b[31m and [red]x[ are \n names"))
+    assert capsys.readouterr().err == "kreproduce: ?[31m and [red]x[ are ? names\n"
 
 
 @pytest.mark.parametrize("error", [ValueError("two\nlines"), FileNotFoundError(2, "x"), KeyError()])
@@ -113,6 +167,19 @@ def test_the_code_is_right_where_nothing_can_be_said():
 
 def test_the_help_has_every_code(kreproduce):
     said = " ".join(kreproduce("--help").output.split())
-    for code in (*range(10), 130, 143):
-        assert re.search(rf"\b{code} ", said)
+    for code in (*range(10), 130, 138, 141, 143):
+        assert re.search(rf"\b{code}\b", said)
     assert faults.EXIT_CODES in said
+
+
+def test_a_working_folder_that_is_gone(tmp_path):
+    script = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone');"
+        "from kreproduce.cli import main; sys.argv = ['kreproduce', 'status']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("kreproduce: the working folder cannot be found")
+    assert done.stderr.count("\n") == 1
