@@ -1,15 +1,25 @@
 """What the paper states and can be computed, computed anew and compared.
 
 >>> from kreproduce.audit import audit
->>> {check.verdict for check in audit()} <= {"equal", "erratum"}
-True
+>>> sorted({check.verdict for check in audit()})
+['equal', 'misprint', 'needs a qualification', 'wrong statement']
 """
 
 from kreproduce.audit import cells, claims
 from kreproduce.audit.check import Check, Verdict
 from kreproduce.audit.limits import Limit, not_computed
+from kreproduce.audit.report import checks_by_verdict, findings_by_kind, lines
 
-__all__ = ["Check", "Limit", "Verdict", "audit", "not_computed"]
+__all__ = [
+    "Check",
+    "Limit",
+    "Verdict",
+    "audit",
+    "checks_by_verdict",
+    "findings_by_kind",
+    "lines",
+    "not_computed",
+]
 
 
 def audit() -> list[Check]:

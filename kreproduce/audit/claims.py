@@ -6,7 +6,7 @@ from dataclasses import replace
 from kreproduce import paper
 from kreproduce.audit import medical, method, printed, results
 from kreproduce.audit.check import Check, check
-from kreproduce.audit.finding import Finding, Recomputed
+from kreproduce.audit.numbers import Recomputed, Value
 
 RECOMPUTED: Mapping[str, Recomputed] = (
     method.RECOMPUTED | results.RECOMPUTED | medical.RECOMPUTED | printed.RECOMPUTED
@@ -20,15 +20,14 @@ def checks() -> Iterator[Check]:
         yield replace(found, as_printed=claim.key in printed.RECOMPUTED)
 
 
-def _checked(claim: paper.Claim, finding: Finding) -> Check:
+def _checked(claim: paper.Claim, found: Value) -> Check:
     section = claim.section if claim.section == "Abstract" else f"Section {claim.section}"
-    why = {erratum.name: erratum.why for erratum in paper.text_errata()}
     return check(
         section,
         claim.claim,
         claim.printed,
-        finding.value,
-        holds=finding.value == claim.printed if finding.holds is None else finding.holds,
+        found.value,
+        holds=found.value == claim.printed if found.holds is None else found.holds,
         right=claim.right,
-        why=why.get(claim.erratum, ""),
+        code=claim.finding,
     )

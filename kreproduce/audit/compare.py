@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from kreproduce import paper
-from kreproduce.audit.finding import Finding, number, share, truth
 from kreproduce.audit.images import divided
+from kreproduce.audit.numbers import Value, number, share, truth
 from kreproduce.audit.rows import accuracy, cell, most_accurate, variants
 from kreproduce.tables.recomputed import rounded
 
@@ -15,18 +15,24 @@ SIMILAR = Decimal(1)
 """Points that accuracies which the paper calls similar or comparable lie apart at most."""
 
 
-def percent(table: int, row: str, column: str) -> Finding:
+def percent(table: int, row: str, column: str) -> Value:
     """A row's cell in percent of the baseline's."""
     return share(cell(table, row, column), cell(table, "baseline", column), 1)
 
 
-def accuracies(table: int, *rows: str) -> Finding:
+def saved(table: int, row: str, column: str, decimals: int = 0) -> Value:
+    """What a row's cell is less than the baseline's, in percent of that."""
+    whole = cell(table, "baseline", column)
+    return share(whole - cell(table, row, column), whole, decimals)
+
+
+def accuracies(table: int, *rows: str) -> Value:
     """The test accuracies of rows, as the tables round them."""
     found = dict.fromkeys(f"{rounded(accuracy(table, row), 2)}%" for row in rows)
-    return Finding(" or ".join(found))
+    return Value(" or ".join(found))
 
 
-def kept(table: int, row: str) -> Finding:
+def kept(table: int, row: str) -> Value:
     """A row's accuracy, which should not be below the baseline's."""
     holds = accuracy(table, row) >= accuracy(table, "baseline")
     return accuracies(table, row)._replace(holds=holds)
@@ -42,19 +48,19 @@ def is_similar(table: int, one: str, other: str) -> bool:
     return abs(accuracy(table, one) - accuracy(table, other)) <= SIMILAR
 
 
-def difference(table: int, one: str, other: str) -> Finding:
+def difference(table: int, one: str, other: str) -> Value:
     """How much more accurate one row is than another, in points."""
-    return Finding(f"{rounded(accuracy(table, one) - accuracy(table, other), 2)}%")
+    return Value(f"{rounded(accuracy(table, one) - accuracy(table, other), 2)}%")
 
 
-def above(points: Decimal, bound: str) -> Finding:
+def above(points: Decimal, bound: str) -> Value:
     """A difference that should be more than `bound`."""
-    return Finding(f"{rounded(points, 2)} points", holds=points > Decimal(bound))
+    return Value(f"{rounded(points, 2)} points", holds=points > Decimal(bound))
 
 
-def below(points: Decimal, bound: str) -> Finding:
+def below(points: Decimal, bound: str) -> Value:
     """A difference that should be less than `bound`."""
-    return Finding(f"{rounded(points, 2)} points", holds=points < Decimal(bound))
+    return Value(f"{rounded(points, 2)} points", holds=points < Decimal(bound))
 
 
 def falls(values: Iterable[Any]) -> bool:
@@ -62,40 +68,40 @@ def falls(values: Iterable[Any]) -> bool:
     return all(later < earlier for earlier, later in pairwise(values))
 
 
-def short(names: Iterable[str]) -> Finding:
+def short(names: Iterable[str]) -> Value:
     """Variants of V2 by their channels per group, say "4ch and 8ch"."""
-    return Finding(" and ".join(name.removeprefix("V2 ") for name in names))
+    return Value(" and ".join(name.removeprefix("V2 ") for name in names))
 
 
-def most_channels_are_best(table: int) -> Finding:
+def most_channels_are_best(table: int) -> Value:
     """Whether the variant with most channels per group is the most accurate one."""
     return truth(list(variants(table))[-1] in most_accurate(table))
 
 
-def images(dataset: str, part: str, times: int = 1) -> Finding:
+def images(dataset: str, part: str, times: int = 1) -> Value:
     """Images of a part of the split, taken so many times."""
     return number(times * sum(divided(dataset)[part]))
 
 
-def all_images(dataset: str, parts: tuple[str, ...] = ("train", "validation", "test")) -> Finding:
+def all_images(dataset: str, parts: tuple[str, ...] = ("train", "validation", "test")) -> Value:
     """Images of several parts of the split together."""
     return number(sum(sum(divided(dataset)[part]) for part in parts))
 
 
-def part_of_images(dataset: str, part: str) -> Finding:
+def part_of_images(dataset: str, part: str) -> Value:
     """A part of the split in percent of all images."""
     parts = divided(dataset)
     return share(sum(parts[part]), sum(map(sum, parts.values())))
 
 
-def epochs_run(dataset: str) -> Finding:
+def epochs_run(dataset: str) -> Value:
     """How long the raw runs of the tables were trained."""
     found = {run.epochs for run in paper.runs() if run.tables and run.dataset == dataset}
-    return Finding(" and ".join(map(str, sorted(found))))
+    return Value(" and ".join(map(str, sorted(found))))
 
 
-def chs_run(dataset: str, epochs: int) -> Finding:
+def chs_run(dataset: str, epochs: int) -> Value:
     """The channels per group of the raw runs of V2."""
     models = {run.model for run in paper.runs() if (run.dataset, run.epochs) == (dataset, epochs)}
     chs = [int(model[len("v2-") : -len("ch")]) for model in models if model.startswith("v2-")]
-    return Finding(", ".join(map(str, sorted(chs))))
+    return Value(", ".join(map(str, sorted(chs))))

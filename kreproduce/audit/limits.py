@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from kreproduce import paper
 from kreproduce.audit.printed import RECOMPUTED as AS_PRINTED
-from kreproduce.audit.rows import raw_accuracy
 
 
 @dataclass(frozen=True)
@@ -31,10 +30,11 @@ class Limit:
 def not_computed() -> list[Limit]:
     """All of it; the claims among it are checked against the print, see `Check.as_printed`."""
     rows = [row for table in paper.TRAINED for row in paper.rows(table)]
-    unpublished = [f"{row.table} {row.label}" for row in rows if raw_accuracy(row) is None]
-    errata = [erratum.name for erratum in paper.text_errata()]
-    decided = {claim.erratum for claim in paper.claims()}
-    left = [name for name in errata if name not in decided]
+    unpublished = [f"{row.table} {row.label}" for row in rows if paper.raw_accuracy(row) is None]
+    codes = [finding.code for finding in paper.findings()]
+    computed = {claim.finding for claim in paper.claims()}
+    computed |= {erratum.finding for erratum in paper.errata()}
+    left = [code for code in codes if code not in computed]
     return [
         Limit(
             "accuracy cells of the tables",
@@ -49,9 +49,9 @@ def not_computed() -> list[Limit]:
             "they rest on those cells",
         ),
         Limit(
-            f"known errata of the text ({', '.join(left)})",
+            f"findings ({', '.join(left)})",
             tuple(left),
-            len(errata),
+            len(codes),
             "they follow from reading the paper and the authors' code, not from a number",
         ),
     ]

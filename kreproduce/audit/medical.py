@@ -14,28 +14,28 @@ from kreproduce.audit.compare import (
     percent,
     short,
 )
-from kreproduce.audit.finding import Finding, Recomputed, percentage, times, truth
 from kreproduce.audit.images import divided
+from kreproduce.audit.numbers import Recomputed, Value, percentage, times, truth
 from kreproduce.audit.rows import accuracy, cell, least_accurate, most_accurate, variants
 
 
-def _half_are_healthy() -> Finding:
+def _half_are_healthy() -> Value:
     parts = divided("malaria").values()
     shares = {percentage(counts[0], sum(counts), 0) for counts in parts}
-    return Finding(" or ".join(sorted(shares)))
+    return Value(" or ".join(sorted(shares)))
 
 
-def _from_to(table: int, column: str) -> Finding:
+def _from_to(table: int, column: str) -> Value:
     counts = [row[column] for row in variants(table).values()]
     whole = cell(table, "baseline", column)
-    return Finding(f"from {percentage(min(counts), whole)} to {percentage(max(counts), whole)}")
+    return Value(f"from {percentage(min(counts), whole)} to {percentage(max(counts), whole)}")
 
 
-def _same_accuracy(table: int, one: str, other: str) -> Finding:
+def _same_accuracy(table: int, one: str, other: str) -> Value:
     return truth(accuracy(table, one) == accuracy(table, other))
 
 
-def _doubled(column: str) -> Finding:
+def _doubled(column: str) -> Value:
     return times(cell(8, "V2 16ch", column), cell(8, "V2 2ch", column))
 
 

@@ -15,9 +15,10 @@ from kreproduce.audit.compare import (
     is_similar,
     kept,
     percent,
+    saved,
     short,
 )
-from kreproduce.audit.finding import Finding, Recomputed, always, number, percentage, share, truth
+from kreproduce.audit.numbers import Recomputed, Value, always, number, percentage, share, truth
 from kreproduce.audit.rows import cell, most_accurate, variants
 from kreproduce.experiment import of_row
 from kreproduce.network.cost import count
@@ -28,27 +29,25 @@ _CHS = (2, 4, 8, 16, 32)  # of Table 4
 _CHS_OF_V1 = (16, 32)  # of Table 2
 
 
-def _saved(table: int, row: str) -> Finding:
-    whole = cell(table, "baseline", "parameters")
-    return share(whole - cell(table, row, "parameters"), whole)
+def _saved_as_printed(table: int, label: str) -> Value:
+    """By the paper's own cells, wrong ones among them."""
+    printed = {row.label: row.parameters for row in paper.rows(table)}
+    whole = paper.rows(table)[0].parameters
+    return share(whole - printed[label], whole)
 
 
-def _less_than_v1(column: str) -> Finding:
-    whole = cell(2, "V1 32ch", column)
-    return share(whole - cell(2, "V2 32ch", column), whole)
+def _less_than_v1(column: str, ch: int = 32, decimals: int = 0) -> Value:
+    whole = cell(2, f"V1 {ch}ch", column)
+    return share(whole - cell(2, f"V2 {ch}ch", column), whole, decimals)
 
 
-def _most_less_than_v1() -> Finding:
-    """The greatest saving of V2 over V1: of Section 4's resources, both counts are some."""
-    pairs = [
-        (cell(2, f"V1 {ch}ch", column), cell(2, f"V2 {ch}ch", column))
-        for ch in _CHS_OF_V1
-        for column in _COUNTS
-    ]
-    return Finding(f"up to {percentage(max((v1 - v2) / v1 for v1, v2 in pairs), 1, 0)}")
+def _most_less_than_v1(column: str) -> Value:
+    """The greatest saving of V2 over V1."""
+    pairs = [(cell(2, f"V1 {ch}ch", column), cell(2, f"V2 {ch}ch", column)) for ch in _CHS_OF_V1]
+    return Value(f"up to {percentage(max((v1 - v2) / v1 for v1, v2 in pairs), 1, 0)}")
 
 
-def _v2_over_v1(*columns: str, sign: int) -> Finding:
+def _v2_over_v1(*columns: str, sign: int) -> Value:
     """Whether V2's cells are all less (sign -1) or more (sign 1) than V1's."""
     return truth(
         all(
@@ -59,53 +58,64 @@ def _v2_over_v1(*columns: str, sign: int) -> Finding:
     )
 
 
-def _least_saved(column: str) -> Finding:
+def _least_saved(column: str) -> Value:
     whole = cell(2, "baseline", column)
     most = max(row[column] for row in variants(2).values())
     return share(whole - most, whole, 1)
 
 
-def _larger_models_save_more() -> Finding:
+def _larger_models_save_more() -> Value:
     rows = recomputed.rows(3)
     columns = ("v2_16ch", "v2_32ch")
     shares = [[int(row[column]) / int(row["baseline"]) for row in rows] for column in columns]
     return truth(all(falls(values) for values in shares))
 
 
-def _grows_with_ch(*columns: str) -> Finding:
+def _grows_with_ch(*columns: str) -> Value:
     return truth(all(falls([-cell(4, f"V2 {ch}ch", column) for ch in _CHS]) for column in columns))
 
 
-def _comparable_to_baseline() -> Finding:
+def _comparable_to_baseline() -> Value:
     names = [f"V2 {ch}ch" for ch in _CHS]
     return short([name for name in names if is_similar(4, name, "baseline")][:1])
 
 
-def _optimum_of_cifar10() -> Finding:
+def _optimum_of_cifar10() -> Value:
     """Of the networks of Table 4 tested without flips."""
     best = max(_CHS, key=lambda ch: cell(4, f"V2 {ch}ch", "accuracy"))
-    return Finding(f"{best}ch", holds=best >= 16)
+    return Value(f"{best}ch", holds=best >= 16)
 
 
-def _trained(ch: int) -> Finding:
+def _trained(ch: int) -> Value:
     row = next(row for row in paper.rows(4) if row.ch == ch)
     return number(count(of_row(row).architecture).computations)
 
 
-def _part(column: str) -> Finding:
+def _all_are_similar() -> Value:
+    rows = ("baseline", "V2 32ch", "V2 32ch + H Flip")
+    return always([is_similar(6, one, other) for one in rows for other in rows])
+
+
+def _part(column: str) -> Value:
     """The nearest of 1/2, 1/3, 1/4 and so on."""
-    return Finding(f"1/{round(cell(2, 'baseline', column) / cell(2, 'V2 32ch', column))}")
+    return Value(f"1/{round(cell(2, 'baseline', column) / cell(2, 'V2 32ch', column))}")
 
 
 _ABSTRACT: dict[str, Recomputed] = {
     "abstract-computations": lambda: _less_than_v1("computations"),
     "abstract-parameters": lambda: _less_than_v1("parameters"),
-    "saved-cifar10": lambda: _saved(2, "V2 32ch"),
-    "saved-colorectal": lambda: _saved(8, "V2 4ch"),
-    "saved-malaria": lambda: _saved(7, "V2 8ch"),
+    "abstract-computations-16ch": lambda: _less_than_v1("computations", 16, 1),
+    "abstract-parameters-16ch": lambda: _less_than_v1("parameters", 16, 1),
+    "saved-cifar10": lambda: saved(2, "V2 32ch", "parameters"),
+    "saved-colorectal": lambda: saved(8, "V2 4ch", "parameters"),
+    "saved-malaria": lambda: saved(7, "V2 8ch", "parameters"),
+    "saved-colorectal-8ch": lambda: saved(8, "V2 8ch", "parameters"),
+    "saved-colorectal-as-printed": lambda: _saved_as_printed(8, "kEffNet-B0 V2 2ch"),
+    "saved-malaria-4ch": lambda: saved(7, "V2 4ch", "parameters"),
     "kept-cifar10": lambda: kept(2, "V2 32ch"),
     "kept-colorectal": lambda: kept(8, "V2 4ch"),
     "kept-malaria": lambda: kept(7, "V2 8ch"),
+    "kept-malaria-4ch": lambda: kept(7, "V2 4ch"),
 }
 _CIFAR10: dict[str, Recomputed] = {
     "cifar10-images": lambda: all_images("cifar10"),
@@ -131,20 +141,24 @@ _CIFAR10: dict[str, Recomputed] = {
     "ch32-accuracy": lambda: accuracies(4, "V2 32ch"),
     "accuracy-grows": lambda: _grows_with_ch("accuracy"),
     "saving-falls": lambda: _grows_with_ch(*_COUNTS),
-    "ch2-parameters": lambda: percent(4, "V2 2ch", "parameters"),
-    "ch2-computations": lambda: percent(4, "V2 2ch", "computations"),
-    "ch32-parameters": lambda: percent(4, "V2 32ch", "parameters"),
-    "ch32-computations": lambda: percent(4, "V2 32ch", "computations"),
+    "ch2-parameters": lambda: saved(4, "V2 2ch", "parameters", 1),
+    "ch2-computations": lambda: saved(4, "V2 2ch", "computations", 1),
+    "ch32-parameters": lambda: saved(4, "V2 32ch", "parameters", 1),
+    "ch32-computations": lambda: saved(4, "V2 32ch", "computations", 1),
     "comparable-ch": _comparable_to_baseline,
     "flip-cost": lambda: percent(6, "V2 32ch + H Flip", "computations"),
     "trained-16ch": lambda: _trained(16),
     "trained-32ch": lambda: _trained(32),
     "longer-baseline": lambda: truth(is_above(6, "baseline", "V2 32ch")),
+    "longer-flip": lambda: truth(is_above(6, "V2 32ch + H Flip", "baseline")),
+    "longer-similar": _all_are_similar,
 }
 _CONCLUSIONS: dict[str, Recomputed] = {
     "third": lambda: _part("computations"),
     "quarter": lambda: _part("parameters"),
-    "up-to": _most_less_than_v1,
+    "third-same-input": lambda: percent(7, "V2 32ch", "computations"),
+    "up-to": lambda: _most_less_than_v1("computations"),
+    "up-to-parameters": lambda: _most_less_than_v1("parameters"),
     "v2-keeps-accuracy": lambda: _v2_over_v1("accuracy", sign=1),
     "colorectal-optimum": lambda: short(most_accurate(8)[:1]),
     "cifar10-optimum": _optimum_of_cifar10,

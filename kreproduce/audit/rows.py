@@ -19,16 +19,9 @@ def rows(table: int) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for row, cells in zip(paper.rows(table), recomputed.rows(table), strict=True):
         name = "baseline" if row.label == _BASELINE else row.label.removeprefix("kEffNet-B0 ")
-        raw = raw_accuracy(row)
+        raw = paper.raw_accuracy(row)
         found[name] = cells | {"accuracy": row.test_accuracy if raw is None else raw}
     return found
-
-
-def raw_accuracy(row: paper.Row) -> Decimal | None:
-    """What a row's raw run scored, in percent; None where it is not published."""
-    settings = (row.dataset, row.epochs, row.variant, row.ch, row.layer_l, row.activation)
-    run = None if row.hflip else paper.authors_run(*settings)
-    return None if run is None else 100 * Decimal(str(run.test_accuracy))
 
 
 def cell(table: int, row: str, column: str) -> Any:

@@ -3,27 +3,31 @@
 Nothing here is counted or measured by this project; `data/README.md` names the sources.
 """
 
-from kreproduce.paper.authors import AuthorRun, authors_run, runs
+from kreproduce.paper.authors import AuthorRun, authors_run, raw_accuracy, runs
+from kreproduce.paper.findings import (
+    Erratum,
+    Finding,
+    FindingKind,
+    errata,
+    erratum,
+    finding,
+    findings,
+    right,
+)
 from kreproduce.paper.images import IMAGES, Images, Sizes
 from kreproduce.paper.tables import (
     TRAINED,
     Activation,
     Claim,
-    Erratum,
     GroupingRow,
     Row,
     SizeRow,
-    TextErratum,
     Variant,
     claims,
-    errata,
-    erratum,
     grouping_rows,
     published,
-    right,
     rows,
     size_rows,
-    text_errata,
 )
 from kreproduce.paper.trained_claims import Kind, TrainedClaim, trained_claims
 
@@ -34,25 +38,28 @@ __all__ = [
     "AuthorRun",
     "Claim",
     "Erratum",
+    "Finding",
+    "FindingKind",
     "GroupingRow",
     "Images",
     "Kind",
     "Row",
     "SizeRow",
     "Sizes",
-    "TextErratum",
     "TrainedClaim",
     "Variant",
     "authors_run",
     "claims",
     "errata",
     "erratum",
+    "finding",
+    "findings",
     "grouping_rows",
     "published",
+    "raw_accuracy",
     "right",
     "rows",
     "runs",
     "size_rows",
-    "text_errata",
     "trained_claims",
 ]

@@ -1,9 +1,10 @@
 """The authors' raw runs, from which they made Tables 2 and 4 to 8."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from kreproduce.paper.files import load
-from kreproduce.paper.tables import Activation, Variant
+from kreproduce.paper.tables import Activation, Row, Variant
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class AuthorRun:
         best_epoch: that epoch, counted from 1.
         test_loss: cross-entropy.
         test_accuracy: fraction of the test images, one pass without flips.
+        flip_accuracy: the same with the outputs for the mirror image added; None where the
+            notebook of the run is not known to print it.
         gpu: what it ran on, or "not stated".
         epoch_seconds: median wall time of an epoch.
         tables: the tables with a row of it; empty for two runs of V1 at 224x224.
@@ -38,6 +41,7 @@ class AuthorRun:
     best_epoch: int
     test_loss: float
     test_accuracy: float
+    flip_accuracy: float | None
     gpu: str
     epoch_seconds: float
     tables: tuple[int, ...]
@@ -59,10 +63,18 @@ def authors_run(
     """The raw run behind the rows of these settings; None if none is published.
 
     The arguments are fields of `Row`. A flip row tests the run of the row without the flip, so
-    `hflip` is not among them, and the run has the accuracy without it.
+    `hflip` is not among them; see `raw_accuracy`.
     """
     if not layer_l or activation != "swish":
         return None
     wanted = (dataset, epochs, variant if ch is None else f"{variant}-{ch}ch")
     shown = (run for run in runs() if run.tables)
     return next((run for run in shown if (run.dataset, run.epochs, run.model) == wanted), None)
+
+
+def raw_accuracy(row: Row) -> Decimal | None:
+    """What the raw run behind a row scored, in percent; None where it is not published."""
+    settings = (row.dataset, row.epochs, row.variant, row.ch, row.layer_l, row.activation)
+    run = authors_run(*settings)
+    scored = run and (run.flip_accuracy if row.hflip else run.test_accuracy)
+    return None if scored is None else 100 * Decimal(str(scored))

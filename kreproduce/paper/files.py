@@ -3,6 +3,7 @@
 import csv
 from functools import cache
 from importlib.resources import files
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -33,4 +34,6 @@ def _value(kind: Any, text: str) -> Any:
         if text not in get_args(kind):
             raise ValueError(f"{text!r} is none of {get_args(kind)}")
         return text
+    if get_origin(kind) is UnionType:  # say float | None: an empty cell means none
+        return get_args(kind)[0](text) if text else None
     return kind(text)

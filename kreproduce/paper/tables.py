@@ -1,4 +1,4 @@
-"""Tables 1 to 8 as printed, and their errata."""
+"""Tables 1 to 8 as printed, and the claims of abstract and text."""
 
 import re
 from dataclasses import dataclass
@@ -96,29 +96,6 @@ class GroupingRow:
 
 
 @dataclass(frozen=True)
-class Erratum:
-    """A wrong cell: `column` is a field of the table's row, `label` its first cell."""
-
-    table: int
-    label: str
-    column: str
-    printed: str
-    right: str
-    why: str
-
-
-@dataclass(frozen=True)
-class TextErratum:
-    """A wrong claim of the text: a name, its section, the claim in short, what holds, and why."""
-
-    name: str
-    section: str
-    printed: str
-    right: str
-    why: str
-
-
-@dataclass(frozen=True)
 class Claim:
     """A claim of the abstract or the text that can be recomputed.
 
@@ -128,7 +105,7 @@ class Claim:
         claim: what is claimed, in short.
         printed: the number or word that the paper has for it.
         right: what is right, empty where that is what is printed.
-        erratum: the name of the text's erratum that says why, empty likewise.
+        finding: the code of the finding that says why, empty likewise.
     """
 
     key: str
@@ -136,7 +113,7 @@ class Claim:
     claim: str
     printed: str
     right: str
-    erratum: str
+    finding: str
 
 
 @cache
@@ -167,37 +144,9 @@ def grouping_rows() -> tuple[GroupingRow, ...]:
     return load(GroupingRow, "table_1.csv")
 
 
-def errata() -> tuple[Erratum, ...]:
-    """The wrong cells of Tables 1 to 8, a wrong count and its percentage each for itself."""
-    return load(Erratum, "errata.csv")
-
-
-def text_errata() -> tuple[TextErratum, ...]:
-    """The wrong claims of the text, in the paper's order."""
-    return load(TextErratum, "errata_text.csv")
-
-
 def claims() -> tuple[Claim, ...]:
     """The claims of abstract and text that can be recomputed, in the paper's order."""
     return load(Claim, "claims.csv")
-
-
-def erratum(table: int, label: str, column: str) -> Erratum | None:
-    """The known erratum of a cell; None for every other cell.
-
-    Args:
-        table: the table's number.
-        label: the row's first cell as printed, such as "kEffNet-B0 V2 2ch" or "B1".
-        column: the name of the field of the table's row.
-    """
-    cell = (table, label, column)
-    return next((e for e in errata() if (e.table, e.label, e.column) == cell), None)
-
-
-def right(table: int, label: str, column: str) -> str | None:
-    """What a cell should print, if it is a known erratum, see there; None for every other cell."""
-    found = erratum(table, label, column)
-    return found.right if found else None
 
 
 def published(

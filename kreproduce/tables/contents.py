@@ -8,6 +8,7 @@ from typing import Any
 from kreproduce import paper
 from kreproduce.records import Record
 from kreproduce.tables import recomputed
+from kreproduce.tables.causes import cause
 from kreproduce.tables.columns import RECORDED, TITLES, Column, shown
 from kreproduce.tables.measured import measured
 
@@ -153,7 +154,7 @@ def _mark_differences(table: Contents, place: int, printed: dict[str, Any]) -> N
     text = {column.name: column.text for column in table.columns}
     for column in wrong:
         known = paper.erratum(table.number, name, column)
-        why = known.why if known else "not among the known errata"
+        why = (known and cause(known)) or "not among the known errata"
         cells = f"{text[column](row)}, where the paper prints {text[column](printed)}"
         table.mark(place, column, f"{name}: {cells}: {why}")
     row["differs_from_print"] = " ".join(wrong)

@@ -7,24 +7,24 @@ from typing import NamedTuple
 from kreproduce.tables.recomputed import rounded
 
 
-class Finding(NamedTuple):
+class Value(NamedTuple):
     """A value as text; `holds` says whether the claim does, None where it must be printed so."""
 
     value: str
     holds: bool | None = None
 
 
-Recomputed = Callable[[], Finding]
+Recomputed = Callable[[], Value]
 
 
-def number(value: int) -> Finding:
+def number(value: int) -> Value:
     """A count, with thousands apart."""
-    return Finding(f"{value:,}")
+    return Value(f"{value:,}")
 
 
-def share(part: float, whole: float, decimals: int = 0) -> Finding:
+def share(part: float, whole: float, decimals: int = 0) -> Value:
     """`part` of `whole` in percent."""
-    return Finding(percentage(part, whole, decimals))
+    return Value(percentage(part, whole, decimals))
 
 
 def percentage(part: float, whole: float, decimals: int = 1) -> str:
@@ -32,16 +32,16 @@ def percentage(part: float, whole: float, decimals: int = 1) -> str:
     return f"{rounded(100 * Decimal(part) / Decimal(whole), decimals)}%"
 
 
-def times(part: float, whole: float) -> Finding:
+def times(part: float, whole: float) -> Value:
     """`part` by `whole`, to the nearest whole number."""
-    return Finding(f"{rounded(Decimal(part) / Decimal(whole), 0)} times")
+    return Value(f"{rounded(Decimal(part) / Decimal(whole), 0)} times")
 
 
-def truth(holds: bool) -> Finding:
+def truth(holds: bool) -> Value:
     """Yes or no."""
-    return Finding("yes" if holds else "no")
+    return Value("yes" if holds else "no")
 
 
-def always(cases: list[bool]) -> Finding:
+def always(cases: list[bool]) -> Value:
     """Whether all of at least one case hold; if not, in how many it does."""
-    return Finding("always" if cases and all(cases) else f"{sum(cases)} of {len(cases)} times")
+    return Value("always" if cases and all(cases) else f"{sum(cases)} of {len(cases)} times")
