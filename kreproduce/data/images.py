@@ -1,7 +1,6 @@
 """A labelled set of images, decoded only as far as it is asked for."""
 
 import hashlib
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,11 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kreproduce.data.remarks import Remarks
+from kreproduce.notice import say_once
 
 Image = NDArray[np.uint8]
 """One image: uint8 (height, width, 3), RGB."""
-
-_LOG = logging.getLogger(__name__)
 
 _READERS = 8
 _MOST_BLOCKS = 2 * _READERS  # decoded ahead of whoever takes the images
@@ -72,7 +70,7 @@ class Source:
         """The images of `indices`, each uint8 (h, w, 3), in their order.
 
         Some are decoded ahead, up to 256 MiB of them. What is to be said of those that were read
-        is logged as warnings after the last.
+        is said on standard error after the last.
 
         Args:
             indices: Which images.
@@ -98,7 +96,7 @@ class Source:
         with ThreadPoolExecutor(_READERS) as pool:
             yield from _in_order(lambda block: pool.submit(decode, block), map(int, indices))
         for line in self.remarks.take():
-            _LOG.warning(line)
+            say_once(line, line)
 
 
 @dataclass
