@@ -236,5 +236,5 @@ def _is_sound(about: About, arrays: Arrays) -> bool:
 
 def _damaged(path: Path, why: str) -> DataError:
     return DataError(
-        f"{path} is damaged or no cache of images ({why}): delete it, and make or copy it anew"
+        f"{path} is damaged or no cache of images ({why}): move it away, and make or copy it again"
     )

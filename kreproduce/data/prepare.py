@@ -212,6 +212,6 @@ def _keep(source: Source, path: Path) -> None:
 
 def _taken(path: Path, origin: str) -> DataError:
     return DataError(
-        f"{path} was made from {origin} with other images: delete it, or choose another place "
+        f"{path} was made from {origin} with other images: move it away, or choose another place "
         "with --data-dir"
     )

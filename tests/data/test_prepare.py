@@ -205,7 +205,7 @@ def test_a_cache_of_other_images_is_not_written_over(tmp_path):
         lambda: prepare_archive("malaria", archive, tmp_path, known),
         lambda: prepare_folder("malaria", unpacked, tmp_path),
     ):
-        with pytest.raises(DataError, match="made from a folder with other images: delete it"):
+        with pytest.raises(DataError, match="made from a folder with other images: move it away"):
             again()
     assert path.read_bytes() == before
 
@@ -218,7 +218,7 @@ def test_the_same_names_and_sizes_are_not_the_same_images(tmp_path, at):
     content = bytearray((top / "data_batch_4.bin").read_bytes())
     content[at] ^= 1
     (top / "data_batch_4.bin").write_bytes(content)
-    with pytest.raises(DataError, match="made from a folder with other images: delete it"):
+    with pytest.raises(DataError, match="made from a folder with other images: move it away"):
         prepare_folder("cifar10", top, tmp_path / "kept")
     content[at] ^= 1
     (top / "data_batch_4.bin").write_bytes(content)
@@ -232,7 +232,7 @@ def test_a_damaged_cache_is_not_kept(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"is damaged .*: delete it, and make or copy it anew"):
+    with pytest.raises(DataError, match=r"is damaged .*: move it away, and make or copy it again"):
         prepare_folder("cifar10", top, tmp_path / "kept")
 
 
