@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce import backend, quiet, scheduling
-from kreproduce.errors import SettingsError, StateError
+from kreproduce.errors import SettingsError, StateError, printable
 from kreproduce.interruption import Interruptions
 from kreproduce.training import cluster
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kreproduce.runs import RunFolder
 
 Setting = dict[str, Any]
+
+_LONGEST_WARNING = 2000  # characters
 
 
 def run(
@@ -205,7 +207,7 @@ def _train(
     images = dataset.load(experiment, location)
     report = Report()
     for warning in images.warnings:
-        report.warn(warning)
+        report.warn(printable(warning, _LONGEST_WARNING))
     folder.claim()
     try:
         record = None if choice.force else folder.record()  # another process may have finished it

@@ -44,7 +44,7 @@ def repeated(
 
     def of_classes(group: list[int]) -> list[int]:
         found = {int(labels[indices[position]]): position for position in reversed(group)}
-        return sorted(found.values())[:2]
+        return [found[label] for label in sorted(found)][:2]
 
     harms: dict[str, Callable[[list[int]], list[int]]] = {
         "both training and test": lambda group: stands_in(group, _TRAIN, _TEST),

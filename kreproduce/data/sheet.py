@@ -13,6 +13,7 @@ from kreproduce.data.dataset import Subset
 from kreproduce.data.images import Image, Source
 from kreproduce.data.layers import Enlarge, Warp
 from kreproduce.data.resize import Rule
+from kreproduce.errors import printable
 from kreproduce.experiment import Experiment
 from kreproduce.training.batches import training_views
 
@@ -78,7 +79,7 @@ def _png(originals: Image, augmented: Image, names: Sequence[str]) -> bytes:
     ):
         left = _GAP + index % columns * step
         top = _GAP + index // columns * band
-        draw.text((left, top), name[: step // 6], fill=(_INK,) * 3)
+        draw.text((left, top), printable(name)[: step // 6], fill=(_INK,) * 3)
         for row, picture in enumerate((original, changed)):
             large = picture.repeat(times, axis=0).repeat(times, axis=1)
             sheet.paste(Pillow.fromarray(large), (left, top + _CAPTION + row * step))

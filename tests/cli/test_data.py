@@ -245,3 +245,55 @@ def test_show_of_a_damaged_image(kreproduce, pets):
     assert "cannot be read as an image" in result.message
     assert len(result.message.splitlines()) == 1
     assert not (kreproduce.folder / "pets.png").exists()
+
+
+def test_check_names_what_is_passed_over_and_what_is_repeated(kreproduce, pets):
+    for name in ("dog/a.gif", "beside.png", "cat/Thumbs.db"):
+        (pets / name).touch()
+    (pets / "dog" / "copy.png").write_bytes((pets / "cat" / "000.png").read_bytes())
+    result = kreproduce("data", "check", "pets", "--data-dir", "pets")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    assert "passed over  1 image beside the class folders (pets/beside.png)\n" in result.output
+    assert "passed over  1 file of other kinds (.gif 1)\n" in result.output
+    assert (
+        "repeated     1 picture stands in two classes (say cat/000.png and dog/copy.png)\n"
+        in result.output
+    )
+    prepared = kreproduce("data", "prepare", "pets", "--folder", "pets", "--data-dir", "kept")
+    assert prepared.code == 0
+    assert prepared.message == (
+        "kreproduce: warning: passed over: 1 image beside the class folders (pets/beside.png); "
+        "1 file of other kinds (.gif 1)"
+    )
+    cached = kreproduce("data", "check", "pets", "--data-dir", "kept")
+    assert "repeated     1 picture stands in two classes" in cached.output
+
+
+def test_check_of_a_folder_with_nothing_else_in_it(kreproduce, pets):
+    assert pets.is_dir()
+    result = kreproduce("data", "check", "pets", "--data-dir", "pets")
+    assert result.output.endswith("passed over  none\nrepeated     none\n")
+
+
+def test_any_name_of_a_class_is_checked_prepared_and_planned(kreproduce):
+    """Neither brackets nor colons mean anything, as they do to the library of the table."""
+    names = ("[red]x[", ":smile:", "a\\")
+    write_images(kreproduce.folder / "pets", dict.fromkeys(names, 4))
+    for command in (
+        ("data", "check", "pets", "--data-dir", "pets"),
+        ("data", "prepare", "pets", "--folder", "pets", "--data-dir", "kept"),
+        ("run", "pets", "--ch", "16", "--dry-run", "--data-dir", "kept"),
+    ):
+        result = kreproduce(*command)
+        assert (result.code, result.message) == (0, ""), result
+        if command[1] == "check":
+            rows = [line.split()[0] for line in result.output.splitlines()[1:4]]
+            assert sorted(rows) == sorted(names)
+
+
+def test_classes_that_are_called_like_parts(kreproduce):
+    """A class of trains, say, as PASCAL VOC has."""
+    write_images(kreproduce.folder / "vehicles", {"bus": 6, "car": 6, "train": 6})
+    result = kreproduce("data", "check", "vehicles", "--data-dir", "vehicles")
+    assert (result.code, result.message) == (0, "")
+    assert "train      4           1     1         6\n" in result.output
