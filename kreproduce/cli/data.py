@@ -1,6 +1,5 @@
 """`kreproduce data`: get the images of a dataset, check them, look at them."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,7 +84,7 @@ def prepare(
         if archive:
             path = preparation.prepare_archive(dataset, archive, data_dir)
         elif folder and data_dir:
-            path = preparation.prepare_folder(dataset, folder, data_dir, _warn)
+            path = preparation.prepare_folder(dataset, folder, data_dir)
         else:
             path = preparation.prepare(dataset, data_dir)
     print(f"{dataset} is prepared in {path} ({path.stat().st_size / 1e6:,.0f} MB)")
@@ -190,10 +189,6 @@ def _print(findings: "Findings", location: "Location") -> None:
     for what, said in (("passed over", source.passed_over), ("repeated", findings.repeated)):
         for line in said or ("none",):
             print(f"{what:13}{printable(line, _LONGEST)}")
-
-
-def _warn(text: str) -> None:
-    print(f"kreproduce: warning: {printable(text, _LONGEST)}", file=sys.stderr)
 
 
 def _range(sizes: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce import backend, quiet, scheduling
-from kreproduce.errors import SettingsError, StateError, printable
+from kreproduce.errors import SettingsError, StateError
 from kreproduce.interruption import Interruptions
 from kreproduce.training import cluster
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kreproduce.runs import RunFolder
 
 Setting = dict[str, Any]
-
-_LONGEST_WARNING = 2000  # characters
 
 
 def run(
@@ -199,15 +197,11 @@ def _train(
     choice: "Choice",
 ) -> None:
     from kreproduce.data import dataset, prepare, sources
-    from kreproduce.report import Report
 
     if location.kind == "tfds" and location.path is None:
         prepare.prepare(experiment.dataset)
         location = sources.locate(experiment.dataset, None)
     images = dataset.load(experiment, location)
-    report = Report()
-    for warning in images.warnings:
-        report.warn(printable(warning, _LONGEST_WARNING))
     folder.claim()
     try:
         record = None if choice.force else folder.record()  # another process may have finished it
@@ -216,6 +210,9 @@ def _train(
             _print_summary(record, experiment)
             print("another process has just finished it")
             return
+        from kreproduce.report import Report
+
+        report = Report()
         checkpoint = None if choice.force else folder.checkpoint(report.warn)
         scheduling.keep_memory()
         # Only now: importing Keras takes seconds, and bad images are refused at once.

@@ -1,5 +1,6 @@
 """A dataset as an experiment uses it: read, brought to one size and divided."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ from kreproduce.data import originals, resize, sources, splits
 from kreproduce.data.images import Image, fingerprint
 from kreproduce.data.record import Images
 from kreproduce.data.repeats import repeated
-from kreproduce.errors import DataError
+from kreproduce.errors import DataError, printable
 from kreproduce.experiment import Experiment
 
+_LOG = logging.getLogger(__name__)
+_LONGEST_WARNING = 2000  # characters
 _LONGEST_NAMES = 4_000_000  # characters
 
 
@@ -26,17 +29,13 @@ class Subset:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The three subsets, the class names, and what a record says about them.
-
-    And, in words, what whoever trains on them should know and no record has.
-    """
+    """The three subsets, the class names, and what a record says about them."""
 
     class_names: tuple[str, ...]
     train: Subset
     validation: Subset
     test: Subset
     record: Images
-    warnings: tuple[str, ...] = ()
 
 
 def load(experiment: Experiment, location: sources.Location) -> Dataset:
@@ -51,7 +50,11 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
 
 
 def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
-    """The images of `source` as `load` reads them, with its errors."""
+    """The images of `source` as `load` reads them, with its errors.
+
+    Logs, as a warning each, what in their folder is passed over, and which pictures stand in two
+    parts or in two classes.
+    """
     foreign = originals.foreign_reason(source, experiment.dataset)
     _check(experiment, source, foreign)
     split = divide(source)
@@ -78,11 +81,9 @@ def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
         class_names=tuple(map(_unicode, source.class_names)),
         fingerprint=fingerprint(images, labels),
     )
-    warnings = (
-        *_warning("passed over", source.passed_over),
-        *_warning("repeated", repeated(images, source.labels, split, source.names)),
-    )
-    return Dataset(source.class_names, train, validation, test, record, warnings)
+    warn("passed over", source.passed_over)
+    warn("repeated", repeated(images, source.labels, split, source.names))
+    return Dataset(source.class_names, train, validation, test, record)
 
 
 class Fingerprints:
@@ -104,6 +105,12 @@ class Fingerprints:
         return self._known[key]
 
 
+def warn(what: str, found: tuple[str, ...]) -> None:
+    """Log, in one line, what was found and does not stop the work."""
+    if found:
+        _LOG.warning(printable(f"{what}: {'; '.join(found)}", _LONGEST_WARNING))
+
+
 def divide(source: sources.Source) -> splits.Split:
     """Which images of `source` train, validate and test.
 
@@ -123,10 +130,6 @@ def read(source: sources.Source, indices: splits.Indices, size: int, rule: resiz
     """
     images = source.read(indices, lambda image: resize.shrunk(image, size, rule))
     return resize.to_uniform(images, len(indices), size, rule)
-
-
-def _warning(what: str, items: tuple[str, ...]) -> list[str]:
-    return [f"{what}: {'; '.join(items)}"] if items else []
 
 
 def _unicode(name: str) -> str:

@@ -9,7 +9,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from kreproduce import disk, quiet
 from kreproduce.clock import now
 from kreproduce.data import archives, cache, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
+from kreproduce.data.dataset import warn
 from kreproduce.data.images import Source, reason, same
 from kreproduce.data.sources import Location
 from kreproduce.data.tfds import default_root
@@ -94,16 +95,15 @@ def prepare_archive(
     return path
 
 
-def prepare_folder(
-    dataset: str, folder: Path, data_dir: Path, warn: Callable[[str], None] = lambda _: None
-) -> Path:
+def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
     """Puts a folder of images into a cache; they stay as foreign or original as they were.
+
+    Logs, as a warning, what in the folder is passed over.
 
     Args:
         dataset: Any name.
         folder: As `sources.locate` takes one.
         data_dir: Where to keep the cache.
-        warn: Told what in the folder is passed over.
 
     Returns:
         The cache's file.
@@ -121,8 +121,7 @@ def prepare_folder(
     path = cache.path_in(data_dir, dataset)
     with _locked(data_dir, dataset):
         _keep(source, path)
-    if source.passed_over:
-        warn(f"passed over: {'; '.join(source.passed_over)}")
+    warn("passed over", source.passed_over)
     return path
 
 

@@ -1,9 +1,11 @@
 """What `run` says of the images before it trains on them."""
 
+import logging
+
 import pytest
 from support import write_images
 
-from kreproduce.cli import run
+from kreproduce.cli import faults, run
 from kreproduce.data.sources import locate
 from kreproduce.errors import LockedError
 from kreproduce.experiment import resolve
@@ -16,21 +18,28 @@ class Taken:
         raise LockedError("another process is at it")
 
 
-def said(folder, capfd):
-    experiment = resolve({"dataset": "pets", "ch": 16, "classes": 2})
-    with pytest.raises(LockedError):
-        run._train(experiment, locate("pets", folder), Taken(), None)
-    printed = capfd.readouterr()
-    assert printed.out == ""
-    return printed.err.splitlines()
+@pytest.fixture
+def said(capfd, monkeypatch):
+    """Reads the images as `run` does; returns the lines on standard error."""
+    monkeypatch.setattr(logging.getLogger("kreproduce"), "handlers", [faults.Warnings()])
+
+    def lines(folder):
+        experiment = resolve({"dataset": "pets", "ch": 16, "classes": 2})
+        with pytest.raises(LockedError):
+            run._train(experiment, locate("pets", folder), Taken(), None)
+        printed = capfd.readouterr()
+        assert printed.out == ""
+        return printed.err.splitlines()
+
+    return lines
 
 
-def test_nothing_of_sound_images(tmp_path, capfd):
+def test_nothing_of_sound_images(tmp_path, said):
     write_images(tmp_path, {"cat": 4, "dog": 4})
-    assert said(tmp_path, capfd) == []
+    assert said(tmp_path) == []
 
 
-def test_a_line_of_each_kind(tmp_path, capfd, monkeypatch):
+def test_a_line_of_each_kind(tmp_path, said, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name = "[red]x[\x1b[31m\n"
     write_images(tmp_path / "pets", {"cat": 4, name: 4})
@@ -39,7 +48,7 @@ def test_a_line_of_each_kind(tmp_path, capfd, monkeypatch):
     (tmp_path / "pets" / name / "copy.png").write_bytes(
         (tmp_path / "pets" / "cat" / "003.png").read_bytes()
     )
-    assert said((tmp_path / "pets").relative_to(tmp_path), capfd) == [
+    assert said((tmp_path / "pets").relative_to(tmp_path)) == [
         "kreproduce: warning: passed over: 1 file of other kinds (.gif 1); "
         "what is hidden: pets/[red]x[?[31m?/.hidden.png",
         "kreproduce: warning: repeated: 1 picture stands in two classes "
