@@ -47,19 +47,19 @@ def decode_image(data: bytes, name: str, remarks: Remarks) -> Image:
     Raises:
         DataError: The image is damaged, or of a kind whose pixels are not plainly RGB bytes.
     """
-    try:
-        with pillow_warnings.collected() as warned:
+    with pillow_warnings.collected() as warned:
+        try:
             pixels = _decoded(data, name, remarks)
-    except _NotTakenError as error:
-        raise DataError(f"{name} {error}") from None
-    except MemoryError:
-        raise
-    # Each of Pillow's formats has its own exceptions for damaged content (SyntaxError among them).
-    except Exception as error:
-        raise DataError(
-            f"{name} cannot be read as an image ({_why(error, data)}): "
-            f"replace it by a sound {_NAMED}"
-        ) from error
+        except _NotTakenError as error:
+            raise DataError(f"{name} {error}") from None
+        except MemoryError:
+            raise
+        # Each of Pillow's formats has its own exceptions for damaged content, SyntaxError too.
+        except Exception as error:
+            raise DataError(
+                f"{name} cannot be read as an image ({_why(error, data)}): "
+                f"replace it by a sound {_NAMED}"
+            ) from error
     if warned:
         remarks.add(Remark.WARNING, name, " ".join(warned[0].split()).rstrip("."))
     return pixels

@@ -20,6 +20,7 @@ _ALPHA = {(), (1,), (2,)}  # premultiplied or not
 _UNSIGNED = {1, 4}  # 4 is undefined, which readers take for unsigned
 _FORMATS = {2: "signed integers", 3: "floating-point numbers"}
 _MOST_PAGES = 1000
+_BIG_ENDIAN_BIGTIFF = b"MM\0\x2b"
 
 
 def is_tiff(data: bytes) -> bool:
@@ -37,7 +38,9 @@ def flaw(data: bytes) -> str | None:
     """
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-    header = data[: 16 if 43 in data[2:4] else 8]
+    if data.startswith(_BIG_ENDIAN_BIGTIFF):
+        return "is a BigTIFF file of an order of bytes that is not read: save it as plain TIFF"
+    header = data[: 16 if data[2] == 43 else 8]
     first = ImageFileDirectory_v2(header)
     stream = io.BytesIO(data)
     if not _load(first, stream):

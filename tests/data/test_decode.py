@@ -305,6 +305,19 @@ def test_a_truncated_image_is_named(form, part):
     assert "it is no" not in refusal(cut)
 
 
+def test_a_file_of_which_there_is_little_more_than_the_beginning(capsys):
+    """What Pillow warns of then is in the refusal, and shown nowhere."""
+    page = tiff(noise(), 2)
+    for part in (b"II*\0", page[:8], page[:9], page[:30], b"II*\0" + bytes(9)):
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("always")
+            assert "a/b.x cannot be read as an image (" in refusal(part)
+        assert not shown
+    assert "is a BigTIFF file of an order of bytes" in refusal(b"MM\0\x2b\0\x08" + bytes(60))
+    big = encoded(Pillow.fromarray(noise()), "tiff", big_tiff=True)
+    np.testing.assert_array_equal(read(big)[0], noise())
+
+
 def test_an_empty_file_and_one_without_pixels():
     assert "cannot be read as an image (it is empty): replace it by a sound BMP" in refusal(b"")
     flat = bytearray(encoded(ramp("RGB"), "bmp"))
