@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from kreproduce.data.images import reason
-from kreproduce.errors import DataError
+from kreproduce.errors import DataError, some
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp"}
 """Of the images that are read, in lower case."""
@@ -38,8 +38,6 @@ _OF_A_SYSTEM = {
 """Names in lower case, of folders and files alike."""
 _OF_A_SYSTEM_BEGIN = (".trash", "._")  # .Trash-1000; ._0.png beside each 0.png that macOS copied
 _FOUND = re.compile(r"found\.\d\d\d", re.IGNORECASE)  # where Windows puts what it has repaired
-
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -138,12 +136,6 @@ def by_suffix(names: Iterable[str]) -> str:
     counts = Counter(_suffix(name) or "without a suffix" for name in names)
     largest_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return some([f"{suffix} {count:,}" for suffix, count in largest_first], 10)
-
-
-def some(items: list[str], most: int = _NAMED) -> str:
-    """The first few of `items`, and how many more there are."""
-    more = len(items) - most
-    return ", ".join(items[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def unreadable(path: Path, error: OSError) -> DataError:

@@ -15,13 +15,12 @@ from kreproduce.data.entries import (
     by_suffix,
     count_images,
     list_folder,
-    some,
     unreadable,
 )
 from kreproduce.data.images import Image, Source
 from kreproduce.data.parts import LAYOUT, find_parts, part_called
 from kreproduce.data.remarks import Remarks
-from kreproduce.errors import DataError
+from kreproduce.errors import DataError, some
 
 _KINDS = ", ".join(sorted(SUFFIXES))
 

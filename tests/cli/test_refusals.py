@@ -149,7 +149,7 @@ DATA = {
     "one class": (make_one_class, "pets has only one class, 'cat'"),
     "an empty class": (make_empty_class, "eel holds no images"),
     "no test images": (make_no_test, "has a folder 'train' but no 'test'"),
-    "other test classes": (make_other_classes, "is missing: train and test"),
+    "other test classes": (make_other_classes, "is missing: all parts of pets"),
     "too few": (make_too_few, "of class 'cat' are too few"),
     "a damaged image": (make_damaged, "dog/004.png cannot be read as an image"),
 }

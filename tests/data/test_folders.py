@@ -245,15 +245,15 @@ def test_images_beside_class_folders_are_counted(divided):
 
 
 def test_images_in_folders_inside_a_class_are_counted(flat):
-    for number in range(4):
+    for number in range(5):
         write_image(flat / "cat" / f"{number}" / "deep" / "a.png")
         write_image(flat / "cat" / f"{number}" / "b.png")
     (flat / "dog" / "empty").mkdir()
     source = read_folder(flat, "mine")
     assert np.bincount(source.labels).tolist() == [3, 3]
     (line,) = source.passed_over
-    assert line.startswith(f"8 images in folders inside class folders ({flat / 'cat' / '0'} has 2")
-    assert line.endswith("and 1 more)")
+    assert line.startswith(f"10 images in folders inside class folders ({flat / 'cat' / '0'} has 2")
+    assert line.endswith("and 2 more)")
 
 
 def test_a_class_whose_images_are_in_folders_inside_it(flat):
