@@ -1,6 +1,7 @@
 """The command line: each command parses, calls and prints."""
 
 import contextlib
+import logging
 import os
 
 import typer
@@ -50,6 +51,8 @@ def main() -> None:
     # TensorFlow writes about missing GPUs and processor features to standard error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     streams.prepare()
+    log = logging.getLogger("kreproduce")
+    log.handlers, log.propagate = [faults.Warnings()], False  # not as TensorFlow would say it
     code = 0
     try:
         with faults.explained():

@@ -1,6 +1,7 @@
 """What became of a command: a message on standard error and an exit code."""
 
 import contextlib
+import logging
 import os
 import re
 import shlex
@@ -57,6 +58,14 @@ def explained() -> Iterator[None]:
         if said is not None:
             _end(str(said), said.exit_code)
         _end(_reported(error), KreproduceError.exit_code)
+
+
+class Warnings(logging.Handler):
+    """Says on standard error what the package logs, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError, Interrupted):  # as in `_end`
+            print(f"kreproduce: warning: {_fit(record.getMessage())}", file=sys.stderr)
 
 
 def _misused(error: Any) -> NoReturn:

@@ -1,6 +1,7 @@
 """A labelled set of images, decoded only as far as it is asked for."""
 
 import hashlib
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kreproduce.data.remarks import Remarks
-from kreproduce.notice import say_once
 
 Image = NDArray[np.uint8]
 """One image: uint8 (height, width, 3), RGB."""
+
+_LOG = logging.getLogger(__name__)
 
 _READERS = 8
 _MOST_BLOCKS = 2 * _READERS  # decoded ahead of whoever takes the images
@@ -70,7 +72,7 @@ class Source:
         """The images of `indices`, each uint8 (h, w, 3), in their order.
 
         Some are decoded ahead, up to 256 MiB of them. What is to be said of those that were read
-        is said on standard error after the last.
+        is logged as warnings after the last.
 
         Args:
             indices: Which images.
@@ -96,7 +98,7 @@ class Source:
         with ThreadPoolExecutor(_READERS) as pool:
             yield from _in_order(lambda block: pool.submit(decode, block), map(int, indices))
         for line in self.remarks.take():
-            say_once(line, line)
+            _LOG.warning(line)
 
 
 @dataclass
