@@ -51,7 +51,7 @@ def run(
         Path | None,
         typer.Option(
             readable=False,  # `check_folder` says it in one sentence
-            help="A folder of images (train/CLASS/*, test/CLASS/*, or CLASS/*), or that of a "
+            help="A folder of images (train, test and perhaps val/CLASS/*, or CLASS/*), or of a "
             "prepared file or of TFDS.",
         ),
     ] = None,

@@ -207,6 +207,23 @@ def test_an_unreadable_folder(inside):
             closed.chmod(0o755)
 
 
+def test_an_unreadable_folder_inside_a_class_is_named():
+    with tempfile.TemporaryDirectory() as name:  # not tmp_path, see above
+        folder = Path(name)
+        for class_name in ("cat", "dog", "dog/closed"):
+            write_image(folder / class_name / "a.png")
+        folder.chmod(0o755)
+        (folder / "dog" / "closed").chmod(0)
+        try:
+            with as_nobody():
+                source = read_folder(folder, "mine")
+        finally:
+            (folder / "dog" / "closed").chmod(0o755)
+        assert source.passed_over == (
+            f"folders that cannot be read, in {folder / 'dog' / 'closed'}",
+        )
+
+
 def test_a_folder_that_can_be_read_is_not_listed(tmp_path):
     check_folder(tmp_path)
 
