@@ -153,13 +153,11 @@ def experiment_of(
 
 
 def _implied(location: "Location", dataset: str) -> Setting:
-    """What a folder of images says by itself: its name in records and its classes."""
+    """What the images say by themselves: a folder its name in records, and others their classes."""
     from kreproduce.data import sources
 
-    if not location.of_folder:
-        return {}
     if dataset in sources.DATASETS:
-        return {"data_name": f"{dataset}-folder"}
+        return {"data_name": f"{dataset}-folder"} if location.of_folder else {}
     return {"classes": len(sources.class_names(location, dataset))}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kreproduce.data import cache, cifar, heldout, layouts, originals
+from kreproduce.data import cache, cifar, heldout, layouts, originals, tfds
 from kreproduce.data.folders import check_folder, read_folder
 from kreproduce.data.images import Image
 from kreproduce.data.images import Source as Source  # part of what this file offers
@@ -41,13 +41,14 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
     Args:
         dataset: One of DATASETS; with `data_dir`, any name.
         data_dir: A folder that holds a prepared cache of `dataset`, a TFDS data directory that
-            holds it, or a folder of images; what an archive of the paper's datasets was
-            unpacked in is recognised.
+            holds it, or in that the folder of the dataset, a configuration or a version; or a
+            folder of images; what an archive of the paper's datasets was unpacked in is
+            recognised.
 
     Raises:
         SettingsError: An unknown name without `data_dir`.
-        DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets; or the
-            cache is damaged.
+        DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets, an
+            unfinished one or several configurations; or the cache is damaged.
     """
     if dataset == "digits":
         if data_dir is not None:
@@ -66,6 +67,12 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
     found = prepared_in(data_dir, dataset)
     if found:
         return found
+    begun = tfds.unfinished(data_dir, dataset)
+    if begun:
+        raise DataError(
+            f"{begun} is what TensorFlow Datasets has begun of '{dataset}', and nothing is "
+            "finished: wait until it is prepared, or prepare it again"
+        )
     others = prepared_names(data_dir)
     if others:
         raise DataError(
@@ -125,13 +132,15 @@ def open_source(location: Location, dataset: str) -> Source:
 
 
 def class_names(location: Location, dataset: str) -> tuple[str, ...]:
-    """The classes of the images at `location`; of a cache, without looking at its images.
+    """The classes of the images at `location`; of a cache or TFDS' without reading its images.
 
     Raises:
         DataError: As of `open_source`.
     """
     if location.kind == "cache" and location.path is not None:
         return tuple(cache.peek(location.path, dataset).class_names)
+    if location.kind == "tfds" and location.path is not None:
+        return tfds.class_names(location.path, dataset)
     return open_source(location, dataset).class_names
 
 

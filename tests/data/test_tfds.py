@@ -1,14 +1,17 @@
 """The product's own reading code on small datasets in TFDS' on-disk format."""
 
+import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from tfds_sets import COLORECTAL, store, store_all, store_cifar10
+from tfds_sets import COLORECTAL, picture, store, store_all, store_cifar10
 
-from kreproduce.data.dataset import divide
+from kreproduce.cli.run import experiment_of
+from kreproduce.data.dataset import divide, load
 from kreproduce.data.originals import foreign_reason
 from kreproduce.data.sources import locate, open_source
 from kreproduce.data.tfds import prepared
@@ -162,6 +165,124 @@ def test_a_missing_shard_is_told_without_tensorflow(tmp_path):
     assert "copy the cache that `kreproduce data prepare cifar10` writes" in absent
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Of three classes, class by class in every part; a part without labels; a mask each."""
+    root = tmp_path_factory.mktemp("pets")
+
+    def examples(part, each):
+        for i in range(3 * each):
+            label = -1 if part == "unlabelled" else i // each
+            mask = np.zeros((4 + i, 4, 1), np.uint8)
+            pixels = picture(i, 8)
+            yield (
+                i,
+                {"image": pixels, "label": label, "id": f"{part}_{i:03d}", "mask": mask, "n": i},
+            )
+
+    counts = {"train": 8, "validation": 2, "test": 3, "unlabelled": 1}
+    features = {
+        "image": tfds.features.Image(shape=(8, 8, 3)),
+        "label": tfds.features.ClassLabel(names=["zebra", "ant", "mole"]),
+        "id": tfds.features.Text(),
+        "mask": tfds.features.Image(shape=(None, None, 1)),
+        "n": tfds.features.Scalar(np.int64),
+    }
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="pets",
+        version="1.0.0",
+        data_dir=root,
+        features=tfds.features.FeaturesDict(features),
+        split_datasets={part: examples(part, each) for part, each in counts.items()},
+    )
+    return root
+
+
+@pytest.fixture
+def pets(stored, tmp_path):
+    """A copy of it, and what changes its parts: {part: the one that it was stored as}."""
+    shutil.copytree(stored, tmp_path / "copy")
+    info = tmp_path / "copy" / "pets" / "1.0.0" / "dataset_info.json"
+
+    def with_parts(parts):
+        values = json.loads(info.read_text())
+        known = {split["name"]: split for split in values["splits"]}
+        values["splits"] = [
+            known[stored]
+            | {
+                "name": part,
+                "filepathTemplate": "{DATASET}-" + stored + ".{FILEFORMAT}-{SHARD_X_OF_Y}",
+            }
+            for part, stored in parts.items()
+        ]
+        info.write_text(json.dumps(values))
+        return tmp_path / "copy"
+
+    return with_parts
+
+
+def test_of_ids_that_run_class_by_class_each_class_validates(pets):
+    source = opened(pets({"train": "train", "test": "test"}), "pets")
+    assert not source.sequence
+    divided = divide(source)
+    assert sorted(source.names[i] for i in divided.validation) == [
+        *("train_000", "train_008", "train_016")
+    ]
+    assert source.labels[divided.validation].tolist() == [0, 1, 2]
+    assert len(divided.train) == 21
+    assert "in each class of the training part, images by name" in divided.rule
+
+
+def test_a_validation_part_validates_and_other_parts_are_said(stored):
+    source = opened(stored, "pets")
+    divided = divide(source)
+    found = {part: getattr(divided, part) for part in ("train", "validation", "test")}
+    for part, indices in found.items():
+        assert {source.names[i].partition("_")[0] for i in indices} == {part}
+    assert {part: len(indices) for part, indices in found.items()} == {
+        "train": 24,
+        "validation": 6,
+        "test": 9,
+    }
+    assert source.passed_over == ("3 images in part 'unlabelled'",)
+
+
+def test_a_part_of_no_labels_is_named(pets):
+    root = pets({"train": "train", "test": "unlabelled"})
+    with pytest.raises(DataError) as caught:
+        opened(root, "pets")
+    assert str(caught.value).startswith("3 of the 3 images in part 'test' of the TFDS dataset in")
+    assert "have no label (it is -1): write its images into folders" in str(caught.value)
+
+
+def with_classes(root, *names):
+    version = root / "pets" / "1.0.0"
+    (version / "label.labels.txt").write_text("\n".join(names))
+    features = json.loads((version / "features.json").read_text())
+    features["featuresDict"]["features"]["label"]["classLabel"] = {"numClasses": str(len(names))}
+    (version / "features.json").write_text(json.dumps(features))
+
+
+def test_labels_beyond_the_classes(pets):
+    root = pets({"train": "train", "test": "test"})
+    with_classes(root, "zebra", "ant")
+    with pytest.raises(DataError, match=r"part 'train' .* has the label 2, and there are only 2"):
+        opened(root, "pets")
+
+
+def test_a_class_that_no_image_has(pets):
+    root = pets({"train": "train", "test": "test"})
+    with_classes(root, "zebra", "ant", "mole", "owl")
+    with pytest.raises(DataError, match=r"no image of the TFDS dataset in .* is of class 'owl'"):
+        opened(root, "pets")
+
+
+def test_a_prepared_version_says_its_number_of_classes(stored):
+    experiment, location = experiment_of("pets", {"ch": 16}, [], stored)
+    assert experiment.classes == 3
+    assert load(experiment, location).record.class_names == ("zebra", "ant", "mole")
+
+
 def test_features_that_are_no_labelled_images(tmp_path):
     tfds.dataset_builders.store_as_tfds_dataset(
         name="cifar10",
@@ -170,15 +291,16 @@ def test_features_that_are_no_labelled_images(tmp_path):
         features=tfds.features.FeaturesDict({"number": tfds.features.Scalar(np.int64)}),
         split_datasets={"train": iter([(0, {"number": 1})])},
     )
-    with pytest.raises(DataError, match="lacks a feature 'image' or a class 'label'"):
+    with pytest.raises(DataError, match=r"lacks a feature 'image' .* \(it has number \(Scalar\)\)"):
         opened(tmp_path, "cifar10")
 
 
 def test_a_damaged_image_in_a_sound_shard(tmp_path):
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(b"\x89PNG no more")
-    names, example = ["parasitized", "uninfected"], {"image": damaged, "label": 0}
-    splits = {"train": iter([(0, example)])}  # TFDS stores a file's bytes as they are
+    names = ["parasitized", "uninfected"]
+    examples = [(label, {"image": damaged, "label": label}) for label in (0, 1)]
+    splits = {"train": iter(examples)}  # TFDS stores a file's bytes as they are
     store(tmp_path, "malaria", "1.0.0", (None, None, 3), names, [], splits)
     source = opened(tmp_path, "malaria")
     with pytest.raises(DataError, match=r"image 0 of .*malaria/1\.0\.0 cannot be read as an image"):
