@@ -1,13 +1,16 @@
 """The product's own reading code on small datasets in TFDS' on-disk format."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
+from encoded import encoded, png
 from tfds_sets import COLORECTAL, picture, store, store_all, store_cifar10
 
 from kreproduce.cli.run import experiment_of
@@ -305,3 +308,29 @@ def test_a_damaged_image_in_a_sound_shard(tmp_path):
     source = opened(tmp_path, "malaria")
     with pytest.raises(DataError, match=r"image 0 of .*malaria/1\.0\.0 cannot be read as an image"):
         list(source.read([0]))
+
+
+def test_encoded_images_are_read_as_those_of_folders_are(tmp_path):
+    tag = PIL.Image.Exif()
+    tag[274] = 6
+    black, grey = (PIL.Image.new("RGB", (4, 2), (shade,) * 3) for shade in (0, 9))
+    files = [
+        encoded(black, "jpeg", exif=tag),
+        encoded(PIL.Image.new("RGBA", (4, 2))),
+        encoded(black, save_all=True, append_images=[grey]),
+        png(np.zeros((2, 4, 3), np.uint16), 2),
+    ]
+    examples = ((i, {"image": io.BytesIO(data), "label": i % 2}) for i, data in enumerate(files))
+    store(tmp_path, "shots", "1.0.0", (None, None, None), ["a", "b"], [], {"train": examples})
+    source = opened(tmp_path, "shots")
+    seen = []
+    for index in range(4):
+        try:
+            image = source.decode(index)
+            seen.append((image.shape[:2], int(image.max())))
+        except DataError as error:
+            seen.append(str(error).partition("1.0.0 ")[2].partition(":")[0])
+    assert sorted(seen, key=str) == [
+        ((2, 4), 255), ((4, 2), 0), "has 2 frames", "has more than 8 bits a channel",
+    ]  # fmt: skip
+    assert source.remarks.take()
