@@ -1,6 +1,7 @@
 """An encoded image as RGB bytes, as it is seen; docs/data.md says what becomes of every kind."""
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 178_956_970
 """Of a picture that is read: as many as Pillow takes for what could be a decompression bomb."""
+MOST_BYTES = 2**30
+"""Of a file: more than as many pixels take, uncompressed and with alpha."""
 
 # Pillow knows some fifty, one of which hands the file to Ghostscript as a program.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
@@ -32,6 +35,17 @@ _PNG_DEPTH = 24  # where a PNG file says how many bits a channel has
 
 class _NotTakenError(Exception):
     """A sound picture that is not read; says why, as what follows its name in a sentence."""
+
+
+def decode_file(path: Path, remarks: Remarks) -> Image:
+    """Return the image in a file as `decode_image` does that of its content, with its errors.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if path.stat().st_size > MOST_BYTES:  # it could fill the memory with nothing but zeros
+        raise DataError(f"{path} has more than {MOST_BYTES:,} bytes: replace it by a smaller image")
+    return decode_image(path.read_bytes(), str(path), remarks)
 
 
 def decode_image(data: bytes, name: str, remarks: Remarks) -> Image:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kreproduce.data.decode import decode_image
+from kreproduce.data.decode import decode_file
 from kreproduce.data.entries import (
     SUFFIXES,
     Listing,
@@ -73,10 +73,9 @@ def read_folder(folder: Path, name: str, own_validation: bool = True) -> Source:
     def decode(index: int) -> Image:
         path = items[index].path
         try:
-            data = path.read_bytes()
+            return decode_file(path, remarks)
         except OSError as error:
             raise unreadable(path, error) from error
-        return decode_image(data, str(path), remarks)
 
     return Source(
         name=name,

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from kreproduce.data import decode, pillow_warnings
-from kreproduce.data.decode import decode_image
+from kreproduce.data.decode import decode_file, decode_image
 from kreproduce.data.images import Source
 from kreproduce.data.remarks import Remarks
 from kreproduce.errors import DataError
@@ -337,6 +337,17 @@ def test_a_very_large_image_is_refused_and_a_large_one_no_news(monkeypatch):
     monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", None)
     monkeypatch.setattr(decode, "MOST_PIXELS", 15)
     assert "has more than 15 pixels" in refusal(encoded(ramp("RGB")))
+
+
+def test_a_file_that_is_larger_than_any_picture_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(Pillow.fromarray(noise())))
+    np.testing.assert_array_equal(decode_file(path, Remarks()), noise())
+    with path.open("r+b") as file:
+        file.truncate(2**30 + 1)  # takes no room
+    monkeypatch.setattr(type(path), "read_bytes", None)
+    with pytest.raises(DataError, match=r"a\.png has more than 1,073,741,824 bytes: replace it"):
+        decode_file(path, Remarks())
 
 
 def test_too_little_memory_is_no_damage(monkeypatch):
