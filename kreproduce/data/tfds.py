@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from kreproduce import quiet
 from kreproduce.data import heldout, originals
 from kreproduce.data.decode import decode_image
-from kreproduce.data.entries import some
 from kreproduce.data.images import Image, Source, reason
 from kreproduce.data.remarks import Remarks
 from kreproduce.data.tfds_info import (
@@ -23,7 +22,7 @@ from kreproduce.data.tfds_info import (
     unlabelled,
     unreadable,
 )
-from kreproduce.errors import DataError, SettingsError
+from kreproduce.errors import DataError, SettingsError, some
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _BATCH = 256

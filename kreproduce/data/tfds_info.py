@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from kreproduce import files
-from kreproduce.data.entries import some
 from kreproduce.data.parts import part_called
-from kreproduce.errors import DataError, printable
+from kreproduce.errors import DataError, printable, some
 from kreproduce.strict import from_json
 
 INFO = "dataset_info.json"
