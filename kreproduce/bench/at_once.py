@@ -12,6 +12,7 @@ from typing import Any
 from kreproduce import scheduling
 from kreproduce.bench.case import Case
 from kreproduce.errors import OutOfMemoryError
+from kreproduce.interpreter import guard_children
 
 SECONDS = 20.0
 _PATIENCE = 900.0  # seconds that a process waits for the others to be compiled
@@ -91,6 +92,7 @@ def leave_room() -> None:
 
 def _together(case: Case, number: int, devices: str) -> list[float]:
     """Images a second of each."""
+    guard_children()
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(number)
     with ProcessPoolExecutor(number, context, _share, (barrier,)) as pool:

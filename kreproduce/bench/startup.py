@@ -1,7 +1,6 @@
 """How long commands take to start, beside a bare Python's start and TensorFlow's import."""
 
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 from kreproduce.bench.timing import in_turn
 from kreproduce.data import cache
 from kreproduce.data.images import Source
+from kreproduce.interpreter import python
 
 _BUILD = (
     "from kreproduce.network.architecture import Architecture; "
@@ -97,7 +97,7 @@ def _starting(arguments: list[str], folder: str) -> Callable[[], float]:
     def start() -> float:
         started = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, *arguments], check=False, cwd=folder, capture_output=True, text=True
+            python(*arguments), check=False, cwd=folder, capture_output=True, text=True
         )
         seconds = time.perf_counter() - started
         if done.returncode:

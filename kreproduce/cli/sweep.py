@@ -9,6 +9,7 @@ import typer
 
 from kreproduce.cli.run import check_same_images, experiment_of
 from kreproduce.errors import SettingsError
+from kreproduce.interpreter import python
 from kreproduce.interruption import Interrupted, Interruptions
 
 if TYPE_CHECKING:
@@ -221,8 +222,7 @@ def _prepare(datasets: list[str]) -> None:
     import subprocess
 
     for dataset in datasets:
-        command = [sys.executable, "-m", "kreproduce", "data", "prepare", dataset]
-        subprocess.run(command, check=False)
+        subprocess.run(python("-m", "kreproduce", "data", "prepare", dataset), check=False)
 
 
 def _run(

@@ -5,7 +5,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from kreproduce import disk, files
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
+from kreproduce.interpreter import python
 from kreproduce.interruption import REQUESTS
 from kreproduce.sweep.cores import Cores, named, only
 from kreproduce.sweep.plan import Job
@@ -48,7 +48,7 @@ def run_command(results: Path, data_dir: Path | None) -> Command:
         if told != job.experiment:
             raise AssertionError(f"{pairs} is another experiment than {job.name}")
         return [
-            *(sys.executable, "-m", "kreproduce", "run", job.experiment.dataset),
+            *python("-m", "kreproduce", "run", job.experiment.dataset),
             *(part for pair in pairs for part in ("--set", pair)),
             *("--results", str(results)),
             *(("--data-dir", str(data_dir)) if data_dir else ()),

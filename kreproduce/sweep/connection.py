@@ -1,11 +1,13 @@
 """Ray, connected to a cluster, or in one sentence why not. Imported only when it is used."""
 
+import contextlib
+import os
 import socket
 import subprocess
-import sys
 from typing import Any
 
 from kreproduce.errors import SettingsError
+from kreproduce.interpreter import python
 
 _PATIENCE = 5.0  # seconds until somebody must answer at an address
 _LONG_PATIENCE = 30.0  # seconds until that must have proved to be a cluster's head
@@ -33,7 +35,9 @@ def connect(address: str) -> Any:
         raise SettingsError("--ray needs Ray; install it: pip install 'kreproduce[ray]'") from None
     _check(address)
     try:
-        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+        # Ray has its workers look for modules first in the folder that this is called in.
+        with contextlib.chdir(os.sep):
+            ray.init(address=address, logging_level="ERROR", log_to_driver=False)
     except Exception as error:  # Ray has no common one for it
         raise _refused(address, str(error)) from error
     return ray
@@ -50,7 +54,7 @@ def _check(address: str) -> None:
     try:
         # In a process of its own: what speaks there need not be Ray, which then never gives up.
         probe = subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
+            python("-c", _PROBE, address),
             capture_output=True,
             text=True,
             timeout=_LONG_PATIENCE,

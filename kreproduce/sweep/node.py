@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from kreproduce.errors import KreproduceError
 from kreproduce.experiment import Experiment
+from kreproduce.interpreter import python
 from kreproduce.runs import RunFolder
 from kreproduce.sweep import parcel
 from kreproduce.sweep.children import SHARED_GPU, Child, run_command
@@ -122,7 +122,7 @@ class Node:
             await asyncio.sleep(1)
 
 
-_TIED = [sys.executable, "-m", "kreproduce.sweep.tied"]
+_TIED = python("-m", "kreproduce.sweep.tied")
 
 
 def _carried(outcome: Outcome, job: Job, log: Path) -> Outcome:
