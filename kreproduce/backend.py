@@ -30,10 +30,16 @@ def check() -> None:
 
 
 def tune() -> None:
-    """Have TensorFlow compute with oneDNN on every x86 processor; call it before the import.
+    """Tell libraries what they ask for when they are imported; call it before.
 
-    By itself it does so on those with AVX-512 alone. With AVX2 a training step of V2 32ch takes a
-    third of the time. What a user has set is left, and a record has the variable.
+    What a user has set is left, and a record has what can change a result.
+
+    TensorFlow is to compute with oneDNN on every x86 processor. By itself it does so on those with
+    AVX-512 alone. With AVX2 a training step of V2 32ch takes a third of the time.
+
+    HDF5 is to lock no file of weights: a run's own lock keeps others out, and HDF5 fails on file
+    systems that have no locks.
     """
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -53,3 +55,26 @@ def test_what_a_user_says_of_onednn_is_left(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     backend.tune()
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+
+
+LOCKED = """
+import fcntl, sys
+from kreproduce import backend
+backend.tune()
+import h5py
+with open(sys.argv[1], "w") as other:
+    fcntl.flock(other, fcntl.LOCK_EX)
+    h5py.File(sys.argv[1], "w").close()
+"""
+
+
+def test_hdf5_asks_for_no_lock(tmp_path, monkeypatch):
+    """It would fail where the file system has none, as it does where another has the lock."""
+    command = [sys.executable, "-c", LOCKED, str(tmp_path / "a.h5")]
+    for said, code in ((None, 0), ("TRUE", 1)):  # what a user says is left
+        monkeypatch.delenv("HDF5_USE_FILE_LOCKING", raising=False)
+        if said:
+            monkeypatch.setenv("HDF5_USE_FILE_LOCKING", said)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("unable to lock file" in done.stderr) == bool(code)

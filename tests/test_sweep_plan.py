@@ -439,7 +439,7 @@ def test_a_child_is_told_exactly_the_experiment(tmp_path, experiment):
     command = run_command(tmp_path, tmp_path / "data")(job(tmp_path, experiment))
     assert command[:6] == [sys.executable, "-P", "-m", "kreproduce", "run", experiment.dataset]
     pairs = [value for flag, value in pairwise(command) if flag == "--set"]
-    assert resolve({"dataset": command[4]}, parse_overrides(pairs)) == experiment
+    assert resolve({"dataset": command[5]}, parse_overrides(pairs)) == experiment
     assert command[-4:] == ["--results", str(tmp_path), "--data-dir", str(tmp_path / "data")]
     assert "--data-dir" not in run_command(tmp_path, None)(job(tmp_path, experiment))
 
