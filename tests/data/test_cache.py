@@ -2,9 +2,11 @@
 
 import io
 import json
+import mmap
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 
@@ -17,7 +19,8 @@ from tfds_sets import store_all
 
 from kreproduce.data import cache
 from kreproduce.data.dataset import load
-from kreproduce.data.images import Source
+from kreproduce.data.folders import read_folder
+from kreproduce.data.images import Source, same
 from kreproduce.data.originals import foreign_reason
 from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
 from kreproduce.data.sources import locate, open_source
@@ -349,6 +352,26 @@ def test_a_name_that_is_no_text(tmp_path):
     (tmp_path / "pets" / "cat" / "000.png").rename(tmp_path / "pets" / "cat" / "\udcff.png")
     source = cache.read(prepare_folder("pets", tmp_path / "pets", tmp_path))
     assert source.names[3] == "cat/\udcff.png"
+
+
+def test_a_disk_that_maps_no_files_into_the_memory(tmp_path, monkeypatch):
+    """And removes none that is open."""
+    write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
+    source = read_folder(tmp_path / "pets", "pets")
+    cache.write(source, tmp_path / "a.npz")
+
+    def refuse(*_, **__):
+        raise OSError(19, "No such device")
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    monkeypatch.setattr(np, "memmap", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    cache.write(source, tmp_path / "b.npz")
+    assert same(cache.read(tmp_path / "a.npz"), cache.read(tmp_path / "b.npz"))
+    assert {path.name for path in tmp_path.iterdir()} == {"pets", "a.npz", "b.npz"}
+    with np.load(tmp_path / "b.npz") as file:  # NumPy reads it, as before
+        assert file["pixels"].dtype == np.uint8
+        assert sorted(file) == ["about", "labels", "parts", "pixels", "sha256", "shapes"]
 
 
 def test_a_full_disk_leaves_no_cache(tmp_path, monkeypatch):
