@@ -1,5 +1,6 @@
 """The archives of the paper's datasets: known by checksum, read without being unpacked."""
 
+import gzip
 import hashlib
 import os
 import tarfile
@@ -23,6 +24,7 @@ from kreproduce.errors import DataError
 
 _LARGEST_IMAGE = 16 * 2**20  # bytes; the largest published one has some hundred thousand
 _LARGEST_WHOLE = 2**30  # bytes of an unpacked archive of CIFAR-10, which has 184 million
+_TOO_LARGE = f"it unpacks to more than {_LARGEST_WHOLE:,} bytes"
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,11 @@ def _check(file: BufferedReader, path: Path, archive: Archive) -> None:
 def _tar(file: BufferedReader, path: Path, dataset: str) -> Source:  # noqa: ARG001
     """CIFAR-10's batches, each member's size known before it is unpacked."""
     contents = {}
-    with tarfile.open(fileobj=file, mode="r:gz") as tar:
+    with _Bounded(fileobj=file) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
         for member in tar:
             folder, _, name = member.name.removeprefix("./").partition("/")
-            if member.offset_data + member.size > _LARGEST_WHOLE:
-                raise DataError(f"{path} unpacks to more than {_LARGEST_WHOLE:,} bytes")
+            if member.size < 0 or member.offset_data + member.size > _LARGEST_WHOLE:
+                raise tarfile.TarError(_TOO_LARGE)
             if member.isfile() and folder == cifar.FOLDER and name in cifar.FILES:
                 content = tar.extractfile(member)
                 contents[name] = content.read(cifar.LARGEST) if content else b""
@@ -128,6 +130,18 @@ def _tar(file: BufferedReader, path: Path, dataset: str) -> Source:  # noqa: ARG
         if name not in contents:
             raise DataError(f"{path} holds no {cifar.FOLDER}/{name}")
     return cifar.from_batches(contents, path, "archive")
+
+
+class _Bounded(gzip.GzipFile):
+    """What a gzip file unpacks to, refused as soon as too much of it is asked for at once.
+
+    tarfile reads a header as large as it claims to be before anybody sees its size.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0 or self.tell() + size > _LARGEST_WHOLE:
+            raise tarfile.TarError(_TOO_LARGE)
+        return super().read(size)
 
 
 def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
@@ -152,7 +166,7 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
     def decode(index: int) -> Image:
         name = f"{path}/{members[index].filename}"
         try:
-            data = content.read(members[index])
+            data = _unpacked(content, members[index])
         # Damage shows up as errors of zipfile, of zlib, or as an unknown kind of compression.
         except Exception as error:
             raise DataError(f"{name} cannot be unpacked ({reason(error)})") from error
@@ -168,6 +182,15 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
         decode=decode,
         remarks=remarks,
     )
+
+
+def _unpacked(content: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member, of which no more is unpacked than it claims to have, nor than an image may."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile("it is neither stored nor deflated")
+    with content.open(member) as file:
+        # Without a number, all of the packed bytes would be unpacked before any are left out.
+        return file.read(_LARGEST_IMAGE)
 
 
 def _is_image(member: zipfile.ZipInfo, layout: Layout) -> bool:

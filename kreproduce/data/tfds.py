@@ -270,16 +270,17 @@ def _columns(builder: Any, split: str, id_feature: str | None) -> dict[str, Any]
     import tensorflow_datasets as tfds
 
     wanted = ["image", "label", *([id_feature] if id_feature else [])]
-    records = builder.as_dataset(
-        split=split,
-        shuffle_files=False,
-        # Of other features, which may be large or of many sizes, nothing is read.
-        decoders=tfds.decode.PartialDecoding(
-            dict.fromkeys(wanted, True), {"image": tfds.decode.SkipDecoding()}
-        ),
-        # One shard after another; read once, so there is nothing to cache.
-        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-    )
+    with quiet.standard_error():  # TFDS warns of its own use of what it has deprecated
+        records = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            # Of other features, which may be large or of many sizes, nothing is read.
+            decoders=tfds.decode.PartialDecoding(
+                dict.fromkeys(wanted, True), {"image": tfds.decode.SkipDecoding()}
+            ),
+            # One shard after another; read once, so there is nothing to cache.
+            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        )
     batches = list(records.batch(_BATCH).as_numpy_iterator())
     columns = {key: np.concatenate([batch[key] for batch in batches]) for key in wanted}
     count = len(columns["label"])

@@ -20,7 +20,8 @@ def check(tf_config: str | None) -> None:
     """
     try:
         members = json.loads(tf_config or "{}").get("cluster", {})
-        workers = [one for role in ("chief", "worker") for one in members.get(role, [])]
+        roles = [members.get(role) for role in ("chief", "worker")]
+        workers = [one for role in roles if isinstance(role, list) for one in role]
     except (ValueError, AttributeError, TypeError, RecursionError):
         return
     if len(workers) > 1:

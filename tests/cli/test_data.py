@@ -7,6 +7,7 @@ from encoded import noise, with_cut_exif
 from PIL import Image
 from published import archive, unpacked
 from support import tree, write_images
+from tfds_json import write_version
 
 from kreproduce.data.archives import PUBLISHED
 
@@ -49,6 +50,18 @@ def test_a_cache_of_a_folder_is_prepared_checked_and_run(kreproduce, pets):
     ]
     assert plans[0].output == plans[1].output
     assert "classes: 2" in plans[0].output
+
+
+def test_a_set_of_tfds_says_its_number_of_classes(kreproduce, tmp_path):
+    write_version(tmp_path / "sets" / "pets" / "1.0.0")
+    result = kreproduce("run", "pets", "--ch", "16", "--data-dir", tmp_path / "sets", "--dry-run")
+    assert (result.code, result.message, result.imported) == (0, "", [])
+    assert "data_name: pets\nclasses: 3\n" in result.output
+    (tmp_path / "sets" / "pets" / "1.0.0" / "label.labels.txt").unlink()
+    for command in (["run", "--ch", "16"], ["data", "check"], ["data", "show"]):
+        result = kreproduce(*command, "pets", "--data-dir", tmp_path / "sets")
+        assert (result.code, result.imported) == (3, [])
+        assert "label.labels.txt is missing, and the names of the 3 classes" in result.message
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The published archives: refused unless they are these, and read without being unpacked."""
 
+import gzip
 import io
 import os
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -153,12 +155,58 @@ def test_an_image_that_unpacks_without_end_is_refused(tmp_path):
     )
 
 
-def test_a_batch_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+def claiming(size, kind):
+    """A tar of one header that claims so many bytes of its kind."""
+    member = tarfile.TarInfo("cifar-10-batches-bin/data_batch_1.bin")
+    member.type, member.size = kind, size
+    return gzip.compress(member.tobuf(tarfile.GNU_FORMAT))
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+@pytest.mark.parametrize("size", [2**31, 2**50])
+def test_what_unpacks_without_end_is_refused_before_it_is_unpacked(tmp_path, kind, size):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(claiming(size, kind))
+    message = refusal(path, "cifar10", known(path, "cifar10"))
+    assert "it unpacks to more than 1,073,741,824 bytes" in message
+
+
+def test_a_batch_that_is_too_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_LARGEST_WHOLE", 2**20)
     files = {"cifar-10-batches-bin/data_batch_1.bin": b"\0" * 2**21}
     path = published.archive(tmp_path, "cifar10", files)
     table = known(path, "cifar10")
-    assert "unpacks to more than 1,048,576 bytes" in refusal(path, "cifar10", table)
+    assert "cannot be unpacked (it unpacks to more than" in refusal(path, "cifar10", table)
+
+
+def test_an_image_that_says_it_is_small_is_not_unpacked_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_LARGEST_IMAGE", 2**12)
+    files = {f"cell_images/{name}/a.png": bytes(2**22) for name in ("Parasitized", "Uninfected")}
+    path = published.archive(tmp_path, "malaria", files)
+    data, at = bytearray(path.read_bytes()), 0
+    for _ in files:  # in the directory: the size when unpacked
+        at = data.index(b"PK\x01\x02", at) + 24
+        data[at : at + 4] = (100).to_bytes(4, "little")
+    path.write_bytes(data)
+    unpacked = []
+    monkeypatch.setattr(archives.zipfile, "_get_decompressor", lambda _: Counting(unpacked))
+    assert "cannot be unpacked" in refusal(path, "malaria", known(path, "malaria"))
+    assert 0 < max(unpacked) <= 2**13
+
+
+class Counting:
+    """A decompressor that tells how much it has made at once."""
+
+    def __init__(self, unpacked):
+        self._inner, self._unpacked = zlib.decompressobj(-15), unpacked
+
+    def decompress(self, data, most=0):
+        made = self._inner.decompress(data, most)
+        self._unpacked.append(len(made))
+        return made
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
 
 
 def test_a_link_is_no_batch(tmp_path):

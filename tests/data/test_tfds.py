@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -284,6 +285,14 @@ def test_a_prepared_version_says_its_number_of_classes(stored):
     experiment, location = experiment_of("pets", {"ch": 16}, [], stored)
     assert experiment.classes == 3
     assert load(experiment, location).record.class_names == ("zebra", "ant", "mole")
+
+
+@pytest.mark.slow
+def test_the_check_says_what_is_passed_over_and_nothing_of_tfds(kreproduce, stored):
+    result = kreproduce("data", "check", "pets", "--data-dir", stored)
+    assert (result.code, result.message) == (0, "")
+    assert "passed over  3 images in part 'unlabelled'\n" in result.output
+    assert re.search(r"\nzebra +8 +2 +3 +13\n", result.output)
 
 
 def test_features_that_are_no_labelled_images(tmp_path):

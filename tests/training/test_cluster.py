@@ -25,7 +25,12 @@ def test_several_workers_are_sent_to_the_sweep(text, number):
     "text",
     [
         *(None, "", "{}", "[]", "3", "{", config(), config(worker=["a:1"]), config(chief=["a:1"])),
-        *(config(worker=3), config(worker=["a:1"], ps=["b:1"], evaluator=["c:1"]), "[" * 100_000),
+        *(
+            config(worker=3),
+            config(worker="a:1"),
+            config(worker=["a:1"], ps=["b:1"], evaluator=["c:1"]),
+            "[" * 100_000,
+        ),
     ],
 )
 def test_one_worker_or_none_is_no_cluster(text):
