@@ -1,6 +1,7 @@
 """Who is at a run: a lock that the kernel frees when its holder dies, and a note who that is.
 
-NAME.lock and NAME.lock.json lie beside the run's folder, so that it can be made anew under them.
+NAME.lock and NAME.lock.json lie beside the run's folder, so that it can be made anew under them;
+both are removed with the lock.
 
 Some file systems have no locks (Lustre without `-o flock`, some of FUSE, shared folders of virtual
 machines). There the note is all there is: it holds as long as its process lives, if that is on
@@ -93,6 +94,7 @@ class Lock:
         _own.discard(self._note.absolute())
         with contextlib.suppress(OSError):
             self._note.unlink(missing_ok=True)
+        self._remove(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None
 
@@ -162,7 +164,11 @@ class Lock:
         me = Holder(host=socket.gethostname(), pid=os.getpid(), time=time, locked=missing is None)
         content = (me.model_dump_json(indent=2) + "\n").encode()
         if missing is None:
-            files.write(self._note, content)
+            try:
+                files.write(self._note, content)
+            except BaseException:
+                self._remove(descriptor)
+                raise
             return True
         say_once(
             "locks",
@@ -170,6 +176,12 @@ class Lock:
             "one folder at once cannot be excluded; start no run twice",
         )
         return self._write_note(content)
+
+    def _remove(self, descriptor: int) -> None:
+        """Remove what is locked; whoever waits for it finds by `_is_there` that it is gone."""
+        with contextlib.suppress(OSError):
+            if self._is_there(descriptor):
+                self.path.unlink()
 
     def _is_there(self, descriptor: int) -> bool:
         """Whether what is locked still has its name, by which others lock it."""

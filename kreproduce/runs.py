@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from kreproduce import disk, files, predictions
+from kreproduce import disk, files, outputs, predictions
 from kreproduce.clock import now
 from kreproduce.data.record import Images
 from kreproduce.errors import LockedError, StateError, StorageError, printable
@@ -84,6 +84,7 @@ class RunFolder:
         self.path = results / "runs" / experiment.run_name
         self._aside = self.path.with_name(f"{self.path.name}.old")
         self._lock = Lock(self.path)
+        self._made: list[Path] = []
 
     def record(self) -> Record | None:
         """The record of the finished run, or None.
@@ -161,8 +162,13 @@ class RunFolder:
             StorageError: the folder cannot be written.
         """
         with self._storage():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if not self._lock.take(now()):
+            taken = False
+            try:
+                taken = self._take()
+            finally:
+                if not taken:
+                    outputs.remove_empty(self._made)
+            if not taken:
                 self._refuse()
 
     def begin(self) -> None:
@@ -181,6 +187,7 @@ class RunFolder:
             elif self.path.exists():
                 shutil.rmtree(self.path)
             self.path.mkdir()
+            self._made.append(self.path)
 
     def write_settings(self, session: Session, images: Images) -> None:
         """Write down the experiment, and under which conditions it was begun or taken up."""
@@ -293,8 +300,10 @@ class RunFolder:
                     self._lock.free()
 
     def close(self) -> None:
-        """Let other processes in again."""
+        """Let other processes in again; of a run that was not begun nothing is left."""
         self._lock.free()
+        outputs.remove_empty(self._made)
+        self._made = []
 
     @contextlib.contextmanager
     def named(self) -> Iterator[None]:
@@ -303,6 +312,15 @@ class RunFolder:
             yield
         except StateError as error:
             raise StateError(f"{self.path}: {error}") from None
+
+    def _take(self) -> bool:
+        """Take the lock; takes note of the folders that were made for it."""
+        self._made = outputs.make_folder(self.path.parent)
+        try:
+            return self._lock.take(now())
+        except FileNotFoundError:  # another process that was refused has just removed them
+            self._made = outputs.make_folder(self.path.parent)
+            return self._lock.take(now())
 
     def _clear_up(self) -> None:
         """Remove what a finished run no longer needs; its record says all, whatever fails here."""

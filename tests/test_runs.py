@@ -14,6 +14,7 @@ import pytest
 from support import tree
 from tables import recorded
 
+from kreproduce import files
 from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import resolve
 from kreproduce.records import Code
@@ -63,6 +64,53 @@ def test_only_a_claim_makes_anything(folder, tmp_path):
     assert settings["data"]["train"] == 100
     assert status(folder)["state"] == "running"
     assert folder.record() is None
+
+
+def test_a_claim_of_what_is_not_begun_leaves_nothing(folder, tmp_path):
+    folder.claim()
+    assert folder.is_locked()
+    folder.close()
+    assert tree(tmp_path) == {}
+    (tmp_path / "results").mkdir()  # which somebody made
+    folder.claim()
+    folder.close()
+    assert [*tree(tmp_path)] == ["results"]
+
+
+def test_only_the_run_is_left_of_a_run(folder, tmp_path):
+    finish(folder)
+    assert [path.name for path in (tmp_path / "results" / "runs").iterdir()] == [folder.path.name]
+
+
+def test_a_claim_that_the_disk_refuses_leaves_nothing(folder, tmp_path, monkeypatch):
+    def refuse(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write", refuse)
+    with pytest.raises(StorageError, match="No space left"):
+        folder.claim()
+    assert tree(tmp_path) == {}
+
+
+def test_folders_that_another_process_has_just_removed_are_made_again(folder, monkeypatch):
+    """It was refused, and had made them."""
+    take, removed = folder._lock.take, []
+
+    def remove_and_take(time):
+        if not removed:
+            removed.append(folder.path.parent.rmdir())
+        return take(time)
+
+    monkeypatch.setattr(folder._lock, "take", remove_and_take)
+    folder.claim()
+    assert folder.is_locked()
+
+
+def test_the_folder_of_another_process_stays(folder, tmp_path):
+    folder.claim()
+    with pytest.raises(LockedError):
+        RunFolder(tmp_path / "results", EXPERIMENT).claim()
+    assert folder.is_locked()
 
 
 def test_a_finished_run(folder):

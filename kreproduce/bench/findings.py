@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kreproduce import disk, files
+from kreproduce import disk, files, outputs
 from kreproduce.errors import StorageError
 
 
@@ -55,28 +55,31 @@ class Findings:
         Raises:
             StorageError: the disk does not take them.
         """
-        with _storage(results / "bench") as folder:
-            files.write(folder / f"{self.name}.json", self.json().encode())
-            files.write(folder / f"{self.name}.txt", self.text().encode())
+        folder = results / "bench"
+        with _storage(folder):
+            made = outputs.make_folder(folder)
+            try:
+                files.write(folder / f"{self.name}.json", self.json().encode())
+                files.write(folder / f"{self.name}.txt", self.text().encode())
+            finally:
+                outputs.remove_empty(made)
         return folder / f"{self.name}.txt"
 
 
 def check_writable(results: Path) -> None:
-    """Try, before anything is measured, whether `results`/bench can be written.
+    """Try, before anything is measured, whether `results`/bench can be written; leaves nothing.
 
     Raises:
         StorageError: it cannot.
     """
-    with _storage(results / "bench") as folder:
-        files.write(folder / ".trial", b"")
-        (folder / ".trial").unlink()
+    with _storage(results / "bench"):
+        outputs.check_folder(results / "bench")
 
 
 @contextlib.contextmanager
-def _storage(folder: Path) -> Iterator[Path]:
+def _storage(folder: Path) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+        yield
     except OSError as error:
         raise StorageError(disk.refusal(f"{folder}", error, "place with --results")) from error
 

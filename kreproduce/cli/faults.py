@@ -1,11 +1,14 @@
 """What became of a command: a message on standard error and an exit code."""
 
 import contextlib
+import errno
+import hashlib
 import logging
 import os
 import re
 import shlex
 import signal
+import stat
 import sys
 import tempfile
 import traceback
@@ -90,13 +93,35 @@ def _reported(error: Exception) -> str:
     )
     what = f"a bug: {type(error).__name__}: {printable(str(error).partition(chr(10))[0], 300)}"
     try:
-        descriptor, path = tempfile.mkstemp(prefix="kreproduce-bug-", suffix=".txt")
-        os.close(descriptor)
-        Path(path).write_text(report, "utf-8", "replace")
+        path = Path(tempfile.gettempdir()) / f"kreproduce-bug-{_place(error)}.txt"
+        _save(report, path)
     except OSError:  # no place to save it
         print(report, file=sys.stderr)
         return f"{what}; please report it with the traceback above"
     return f"{what}; please report it with {path}, which has the traceback"
+
+
+def _place(error: Exception) -> str:
+    """Eight hex digits of where a bug is: the same bug has one file, however often it is met."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename}:{frame.lineno}" for frame in frames]
+    return hashlib.sha256("\n".join([type(error).__name__, *places]).encode()).hexdigest()[:8]
+
+
+def _save(report: str, path: Path) -> None:
+    """Write a report, over an earlier one of this user but nobody else's file.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    # Anybody may have put something of that name into the temporary folder.
+    how = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(path, how, 0o600), "w", encoding="utf-8", errors="replace") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink > 1:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        file.truncate()
+        file.write(report)
 
 
 def _end(message: str, exit_code: int) -> NoReturn:

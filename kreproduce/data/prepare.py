@@ -5,6 +5,7 @@ What cannot be had is said at once.
 """
 
 import http.client
+import tempfile
 import threading
 import urllib.error
 import urllib.parse
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from kreproduce import disk, quiet
+from kreproduce import disk, outputs, quiet
 from kreproduce.clock import now
 from kreproduce.data import archives, cache, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
@@ -172,8 +173,9 @@ def _download(dataset: str, root: Path) -> Path:
         with quiet.standard_error():
             import tensorflow_datasets as tfds
 
-        builder = tfds.builder(dataset, data_dir=root)
-        builder.download_and_prepare()
+        with _temporary():
+            builder = tfds.builder(dataset, data_dir=root)
+            builder.download_and_prepare()
     except Exception as error:
         raise DataError(
             f"'{dataset}' could not be prepared in {root} ({reason(error)}): try again, or "
@@ -183,19 +185,34 @@ def _download(dataset: str, root: Path) -> Path:
 
 
 @contextmanager
+def _temporary() -> Iterator[None]:
+    """Remove the temporary folders that TFDS makes and leaves, say `*tfds` for every builder."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="kreproduce-") as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+@contextmanager
 def _locked(root: Path, dataset: str) -> Iterator[None]:
     lock = Lock(root / f".{dataset}")
+    made: list[Path] = []
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        made = outputs.make_folder(root)
         if not lock.take(now()):
             raise LockedError(lock.refusal(f"preparing '{dataset}' in {root}"))
     except OSError as error:
+        outputs.remove_empty(made)
         what, elsewhere = f"{root}", "folder with --data-dir"
         raise StorageError(disk.refusal(what, error, elsewhere)) from error
     try:
         yield
     finally:
         lock.free()
+        outputs.remove_empty(made)
 
 
 def _keep(source: Source, path: Path) -> None:

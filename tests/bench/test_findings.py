@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from kreproduce.bench.findings import Findings
+from kreproduce import files
+from kreproduce.bench.findings import Findings, check_writable
 from kreproduce.errors import StorageError
 
 CONDITIONS = {
@@ -36,6 +37,25 @@ def test_the_json_has_everything_and_the_text_what_is_known(tmp_path):
     assert "keras 3.15.1" in text
     assert "None" not in text
     assert "0.333" in text
+
+
+def test_to_ask_whether_it_can_be_written_leaves_nothing(tmp_path):
+    check_writable(tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / ".trial").write_text("somebody's")
+    check_writable(tmp_path)
+    assert (tmp_path / "bench" / ".trial").read_text() == "somebody's"
+
+
+def test_what_a_full_disk_refuses_leaves_no_folder(tmp_path, monkeypatch):
+    def refuse(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write", refuse)
+    with pytest.raises(StorageError, match="No space left"):
+        FOUND.write(tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

@@ -42,6 +42,14 @@ def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(
 
 
 @pytest.mark.slow
+def test_a_refusal_of_the_devices_leaves_nothing(kreproduce):
+    result = kreproduce("bench", "--devices", "9")
+    assert result.code == 2
+    assert "--devices 9: this machine has " in result.message
+    assert not list(kreproduce.folder.iterdir())
+
+
+@pytest.mark.slow
 def test_steps(kreproduce):
     """The naive way is slower, as the facts have it; all of it is in the file."""
     arguments = ["baseline", "v2-32ch", "v2-32ch:naive", "--training", "--batch", "16"]

@@ -34,6 +34,7 @@ def test_a_cache_of_a_folder_is_prepared_checked_and_run(kreproduce, pets):
     prepared = kreproduce("data", "prepare", "pets", "--folder", "pets", "--data-dir", "kept")
     assert (prepared.code, prepared.message, prepared.imported) == (0, "", [])
     assert prepared.output == "pets is prepared in kept/pets.kreproduce.npz (0 MB)\n"
+    assert [path.name for path in (kreproduce.folder / "kept").iterdir()] == ["pets.kreproduce.npz"]
     results = [kreproduce("data", "check", "pets", "--data-dir", d) for d in ("pets", "kept")]
     for result, where in zip(
         results, ("folder: pets", "folder, through a cache: kept"), strict=True
@@ -145,6 +146,12 @@ PREPARE = {
 def test_what_cannot_be_prepared(kreproduce, code, message, arguments):
     (kreproduce.folder / "file").touch()
     refused(kreproduce, code, message, "prepare", *arguments)
+
+
+def test_what_is_refused_while_it_is_prepared_leaves_nothing(kreproduce, pets):
+    (pets / "dog" / "004.png").write_bytes(b"")
+    arguments = ["prepare", "pets", "--folder", "pets", "--data-dir", "kept/here"]
+    refused(kreproduce, 3, "pets/dog/004.png cannot be read as an image", *arguments)
 
 
 def test_check_names_what_is_damaged(kreproduce, pets):

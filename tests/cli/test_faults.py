@@ -136,6 +136,43 @@ def test_a_bug_leaves_its_traceback_in_a_file(error, capsys, tmp_path, monkeypat
     assert text.startswith("kreproduce ")
 
 
+def test_the_same_bug_leaves_one_file(capsys, tmp_path, monkeypatch):
+    """With the last traceback; another bug has another."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def bug(text):
+        raise ValueError(text)
+
+    for text in ("a long first message", "second"):
+        with pytest.raises(SystemExit), faults.explained():
+            bug(text)
+    (report,) = tmp_path.iterdir()
+    assert "second" in report.read_text()
+    assert "first" not in report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert capsys.readouterr().err.count(str(report)) == 2
+    ended(KeyError("another"))
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+@pytest.mark.parametrize("what", ["a link", "a hard link", "a pipe", "a folder"])
+def test_a_bug_writes_over_nothing_that_lies_under_its_name(what, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(faults, "_place", lambda error: "1")
+    path, other = tmp_path / "kreproduce-bug-1.txt", tmp_path / "other"
+    other.write_text("somebody's")
+    make = {
+        "a link": lambda: path.symlink_to(other),
+        "a hard link": lambda: path.hardlink_to(other),
+        "a pipe": lambda: os.mkfifo(path),
+        "a folder": path.mkdir,
+    }
+    make[what]()
+    assert ended(ValueError("odd")) == 1
+    assert "please report it with the traceback above" in capsys.readouterr().err
+    assert other.read_text() == "somebody's"
+
+
 def test_a_bug_where_nothing_can_be_saved(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert ended(ValueError("odd")) == 1

@@ -220,6 +220,19 @@ def test_a_results_folder_that_is_a_file(kreproduce):
     check(kreproduce, result, 5, "results is not a folder that can be written", before)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("there", [[], ["results"], ["results", "results/runs"]], ids=str)
+def test_a_refusal_after_the_claim_leaves_nothing(kreproduce, there):
+    """Only TensorFlow knows the devices; no lock and no folder that was not there is left."""
+    for name in there:
+        (kreproduce.folder / name).mkdir()
+    before = tree(kreproduce.folder)
+    result = kreproduce("run", "digits", "--limit", "20", "--devices", "9")
+    assert (result.code, result.output) == (2, ""), result
+    assert "--devices 9: this machine has " in result.message
+    assert tree(kreproduce.folder) == before
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,6 +1,7 @@
 import os
 import shutil
 import socket
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,7 +11,7 @@ import numpy as np
 import published
 import pytest
 import tensorflow_datasets as tfds
-from support import write_images
+from support import tree, write_images
 from tfds_sets import store_cifar10, store_malaria
 
 from kreproduce.data import archives, cache
@@ -67,6 +68,7 @@ class Builder:
     """Stands in for TFDS' builder, whose downloads no test can have: stores a small set."""
 
     def __init__(self, name, data_dir, error=None):
+        tempfile.mkdtemp("tfds")  # as that of TFDS does, which leaves it there
         self.data_dir = str(Path(data_dir) / name / "1.0.0")
         self.root = data_dir
         self.error = error
@@ -137,10 +139,27 @@ def test_a_proxy_is_asked(tmp_path, monkeypatch, server, host):
 def test_what_tfds_raises_becomes_a_sentence(tmp_path, monkeypatch, server, host, error):
     host(url_of(server))
     monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder(name, data_dir, error))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     with pytest.raises(DataError) as caught:
-        prepare("malaria", tmp_path)
-    assert str(caught.value).startswith(f"'malaria' could not be prepared in {tmp_path} (")
+        prepare("malaria", tmp_path / "a" / "b")
+    assert str(caught.value).startswith(
+        f"'malaria' could not be prepared in {tmp_path / 'a' / 'b'} ("
+    )
     assert "\n" not in str(caught.value)
+    assert tree(tmp_path) == {"tmp": None}
+
+
+def test_what_is_prepared_is_all_that_is_left(tmp_path, monkeypatch, server, host):
+    """No lock, no temporary folder of TFDS, only what it downloaded and made."""
+    host(url_of(server))
+    monkeypatch.setattr(tfds, "builder", Builder)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    prepare("malaria", tmp_path / "data")
+    assert tree(tmp_path / "tmp") == {}
+    left = {path.name for path in (tmp_path / "data").iterdir()}
+    assert left == {"downloads", "malaria", "malaria.kreproduce.npz"}
 
 
 def test_what_tfds_has_prepared_is_not_downloaded_again(tmp_path, monkeypatch):
