@@ -9,6 +9,7 @@ import typer
 from kreproduce.cli import (
     audit,
     bench,
+    claims,
     compare,
     data,
     faults,
@@ -35,6 +36,7 @@ app.command("run")(run.run)
 app.command("network")(network.network)
 app.command("table")(table.table)
 app.command("audit")(audit.audit)
+app.command("claims")(claims.claims)
 app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
 app.command("bench")(bench.bench)
