@@ -202,6 +202,8 @@ def _members(path: Path, *names: str) -> Arrays:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): mend its permissions"
         ) from error
+    except MemoryError:  # for what is there, as its sizes were held against the file's
+        raise
     # Damage shows up as errors of zipfile, of NumPy's format, or as a missing key.
     except Exception as error:
         raise _damaged(path, reason(error)) from error

@@ -116,6 +116,8 @@ def read_tfds(path: Path, dataset: str) -> Source:
                 else ""
             )
         ) from error
+    except MemoryError:  # for what is there, as the lengths were held against the files'
+        raise
     # TFDS and TensorFlow raise errors of many kinds for damaged files, late in a pass.
     except Exception as error:
         shards = [shard for part in version.shards.values() for shard in part]

@@ -93,6 +93,8 @@ def read(path: Path) -> Checkpoint | None:
     try:
         arrays = npz.read(io.BytesIO(content))
         facts = json.loads(arrays.pop(_FACTS).tobytes())
+    except MemoryError:  # for a good one
+        raise
     # Somebody else's file under a checkpoint's name, whatever it is.
     except Exception:
         return None

@@ -236,6 +236,15 @@ def test_an_array_that_claims_more_than_the_file_has_takes_no_memory(
         cache.read(pets)
 
 
+def test_a_lack_of_memory_is_no_damage(pets, monkeypatch):
+    def full(content, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(npy, "read_array", full)
+    with pytest.raises(MemoryError):
+        cache.read(pets)
+
+
 def test_elements_of_no_bytes_are_refused_however_many(pets):
     with_header(pets, "parts.npy", (10**15,), descr="<U0")
     with pytest.raises(DataError, match=r"parts\.npy claims 0 bytes"):

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from numpy.lib import format as npy
 
 from kreproduce import npz
 from kreproduce.training import checkpoint
@@ -38,6 +39,16 @@ def test_one_that_unpacks_without_end_is_none(tmp_path):
     with pytest.raises(ValueError, match="are larger than its"):
         npz.read(content)
     assert checkpoint.read(path) is None
+
+
+def test_a_lack_of_memory_is_no_damage(tmp_path, monkeypatch):
+    def full(content, **kwargs):
+        raise MemoryError
+
+    path = saved(tmp_path)
+    monkeypatch.setattr(npy, "read_array", full)
+    with pytest.raises(MemoryError):
+        checkpoint.read(path)
 
 
 def test_every_changed_byte_and_every_cut_is_noticed(tmp_path):
