@@ -9,6 +9,7 @@ Keys added later must be optional, with a default that says what earlier records
 tests/records/version-1 holds a record that every later version has to read.
 """
 
+import codecs
 import hashlib
 import json
 from collections.abc import Mapping
@@ -393,8 +394,10 @@ def fault_beside(folder: Path, record: Record) -> str | None:
 
 
 def history_digest(content: bytes) -> str:
-    """The SHA-256 of a history.csv, the same with the line ends that git gives it on Windows."""
-    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+    """The SHA-256 of a history.csv, however git or an editor ends its lines, and the last one."""
+    content = content.removeprefix(codecs.BOM_UTF8)
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return hashlib.sha256(content.rstrip(b"\n") + b"\n").hexdigest()
 
 
 def checksum(values: Mapping[str, Any]) -> str:

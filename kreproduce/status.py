@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from kreproduce import files
 from kreproduce.errors import StorageError, printable
 from kreproduce.lock import Holder, Lock
 from kreproduce.records import NO_RECORD, Record, read_record
+from kreproduce.strict import from_json
 from kreproduce.training import checkpoint
 
 State = Literal[
@@ -168,8 +169,8 @@ def _at(entry: Entry, status: _Status | None) -> Entry:
 
 def _status(run: Path) -> _Status | None:
     try:
-        return _Status.model_validate_json(files.read(run / "status.json", _LARGEST))
-    except (FileNotFoundError, files.UnfitError, ValidationError):
+        return _Status.model_validate(from_json(files.read(run / "status.json", _LARGEST)))
+    except (FileNotFoundError, files.UnfitError, ValueError):
         return None
 
 

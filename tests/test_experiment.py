@@ -1,4 +1,5 @@
 import pytest
+from line_ends import LINE_ENDS
 
 from kreproduce import experiment, paper
 from kreproduce.errors import SettingsError
@@ -247,6 +248,13 @@ def test_overrides_are_read_as_in_yaml():
     for pair in ("epochs", "=2"):
         with pytest.raises(SettingsError, match="takes key=value"):
             parse_overrides([pair])
+
+
+@pytest.mark.parametrize("change", LINE_ENDS.values(), ids=list(LINE_ENDS))
+def test_git_may_change_the_line_ends_of_a_settings_file(tmp_path, change):
+    path = tmp_path / "s.yaml"
+    path.write_bytes(change(b"# ours\ndataset: cifar10\nch: 4\naugmentation:\n  zoom: 0.1\n"))
+    assert resolve(read(path)) == cifar10(ch=4, augmentation={"zoom": 0.1})
 
 
 def test_a_settings_file(tmp_path):

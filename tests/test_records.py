@@ -5,7 +5,8 @@ import os
 
 import numpy as np
 import pytest
-from tables.recorded import HISTORY, experiment_of, made_up, record_of, write
+from line_ends import LINE_ENDS
+from tables.recorded import experiment_of, made_up, record_of, write
 
 from kreproduce import paper, predictions, records
 from kreproduce.experiment import resolve
@@ -269,14 +270,20 @@ def test_what_lies_beside_a_record_is_part_of_it(tmp_path, record, name, how):
     elif how != "missing":
         middle = len(content) // 2
         flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-        path.write_bytes({"changed": flipped, "empty": b"", "longer": content + b"\n"}[how])
+        path.write_bytes({"changed": flipped, "empty": b"", "longer": content + b"0"}[how])
     (skipped,) = records.read(tmp_path).skipped
     assert skipped.why.startswith(f"its {name} ")
 
 
-def test_git_may_change_the_line_ends_of_a_history(tmp_path, record):
-    path = write(tmp_path, record) / "history.csv"
-    path.write_bytes(HISTORY.replace(b"\n", b"\r\n"))
+@pytest.mark.parametrize("name", ["record.json", "history.csv"])
+@pytest.mark.parametrize("change", LINE_ENDS.values(), ids=list(LINE_ENDS))
+def test_git_may_change_the_line_ends(tmp_path, record, name, change):
+    path = write(tmp_path, record) / name
+    content = path.read_bytes()
+    if name == "record.json":  # as a run writes it
+        content = (json.dumps(json.loads(content), indent=2) + "\n").encode()
+    path.write_bytes(change(content))
+    assert path.read_bytes() != content
     assert len(records.read(tmp_path).records) == 1
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from line_ends import LINE_ENDS
 from support import tree
 from tables import recorded
 
@@ -19,6 +20,7 @@ from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import resolve
 from kreproduce.records import Code
 from kreproduce.runs import Epoch, RunFolder, code_version
+from kreproduce.status import read as read_states
 from kreproduce.training.checkpoint import Checkpoint
 
 EXPERIMENT = resolve({"dataset": "digits"})
@@ -313,6 +315,21 @@ def test_settings_that_were_changed_are_refused_by_name(folder):
     path.write_text(path.read_text().replace('"ch": 16', '"ch": 32'))
     with pytest.raises(StateError, match=r"settings\.json has ch 32, and this run 16; give it"):
         folder.checkpoint(refuse)
+
+
+@pytest.mark.parametrize("change", LINE_ENDS.values(), ids=list(LINE_ENDS))
+def test_git_may_change_the_line_ends_of_what_a_run_goes_on_from(folder, tmp_path, change):
+    begin(folder)
+    folder.save(checkpoint(1, 1))
+    folder.set_state("interrupted", 1, 1)
+    folder.close()
+    for name in ("settings.json", "status.json"):
+        path = folder.path / name
+        path.write_bytes(change(path.read_bytes()))
+    assert folder.checkpoint(refuse).step == 1
+    assert folder.status()["state"] == "interrupted"
+    (entry,) = read_states(tmp_path / "results")
+    assert (entry.state, entry.notes) == ("interrupted", ())
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "\x00"])
