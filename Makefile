@@ -45,6 +45,7 @@ bench-gpu: $(VENV)/ready      ## measure this GPU
 tables: $(VENV)/ready         ## write results/tables and results/claims from the paper and the records
 	$(BIN)/kreproduce table all --write
 	$(BIN)/kreproduce claims --write
+	$(BIN)/kreproduce plot frontier
 
 table-%: $(VENV)/ready        ## make table-5
 	$(BIN)/kreproduce table $*

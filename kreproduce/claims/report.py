@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from kreproduce import outputs, paper, records
+from kreproduce import disk, outputs, paper, records
 from kreproduce.claims.decide import Comparison, Decision, claims_for, decide
 from kreproduce.claims.matched import Matched, match
 from kreproduce.claims.statistics import Contrast, Interval
@@ -108,15 +108,21 @@ def write(found: Report, results: Path, forms: Iterable[str]) -> list[Path]:
     """
     texts = {results / "claims" / f"claims.{FORMATS[form]}": render(found, form) for form in forms}
     for path, text in texts.items():
-        try:
-            outputs.make_folder(path.parent)
-            outputs.write(path, text.encode())  # the same line ends everywhere
-        except OSError as error:
-            raise StorageError(
-                f"{path} cannot be written: {error.strerror or error}; "
-                "choose another place with --results"
-            ) from error
+        put(path, text.encode())  # the same line ends everywhere
     return list(texts)
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file, and its folder where there is none.
+
+    Raises:
+        StorageError: the disk does not take it.
+    """
+    try:
+        outputs.make_folder(path.parent)
+        outputs.write(path, content)
+    except OSError as error:
+        raise StorageError(disk.refusal(f"{path}", error, "place with --results")) from error
 
 
 def rows(found: Report) -> Iterator[dict[str, Any]]:

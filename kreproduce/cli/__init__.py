@@ -14,6 +14,7 @@ from kreproduce.cli import (
     data,
     faults,
     network,
+    plot,
     run,
     status,
     streams,
@@ -42,6 +43,7 @@ app.command("sweep")(sweep.sweep)
 app.command("bench")(bench.bench)
 app.command("status")(status.status)
 app.add_typer(data.app, name="data")
+app.add_typer(plot.app, name="plot")
 
 
 def main() -> None:
