@@ -1,32 +1,59 @@
 """The library that Keras computes with, asked about before it is imported."""
 
 import importlib.util
+import json
 import os
 import platform
+from pathlib import Path
 
-from kreproduce.errors import SettingsError, nearest
+from kreproduce.errors import SettingsError, nearest, printable
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def name() -> str:
     """The one that Keras will compute with."""
-    return os.environ.get("KERAS_BACKEND") or "tensorflow"
+    return _chosen()[0]
 
 
 def check() -> None:
     """Refuse a backend that Keras does not have or that is not installed.
 
     Raises:
-        SettingsError: the environment variable KERAS_BACKEND, by default "tensorflow", names one.
+        SettingsError: the environment variable KERAS_BACKEND, the user's keras.json or else the
+            default, "tensorflow", names one.
     """
-    chosen = name()
+    chosen, where = _chosen()
     if chosen not in BACKENDS:
-        raise SettingsError(f"KERAS_BACKEND={chosen} is no backend: {nearest(chosen, BACKENDS)}")
+        raise SettingsError(
+            f"{where}={printable(chosen)} is no backend: {nearest(chosen, BACKENDS)}"
+        )
     if importlib.util.find_spec(chosen) is None:
         installed = [other for other in BACKENDS if importlib.util.find_spec(other)]
         way_out = f"or set KERAS_BACKEND={installed[0]}" if installed else "or jax, or torch"
-        raise SettingsError(f"{chosen} is not installed: install it with pip, {way_out}")
+        by = f" ({where})" if chosen != "tensorflow" else ""  # which Keras writes there by itself
+        raise SettingsError(f"{chosen} is not installed{by}: install it with pip, {way_out}")
+
+
+def _chosen() -> tuple[str, str]:
+    """The backend, and what names it: a variable, a file, or "" for nothing but the default."""
+    variable = os.environ.get("KERAS_BACKEND")
+    if variable:
+        return variable, "KERAS_BACKEND"
+    path = _keras_home() / "keras.json"
+    try:
+        configured = json.loads(path.read_bytes())["backend"]
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        return "tensorflow", ""
+    return str(configured), f"backend in {path}"
+
+
+def _keras_home() -> Path:
+    """The folder of the user's keras.json, as Keras finds it."""
+    if "KERAS_HOME" in os.environ:
+        return Path(os.path.expanduser(os.environ["KERAS_HOME"]))  # noqa: PTH111 (as Keras)
+    home = os.path.expanduser("~")  # noqa: PTH111 (raises nothing where there is none)
+    return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
 
 
 def tune() -> None:

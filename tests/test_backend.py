@@ -38,6 +38,41 @@ def test_a_missing_one_is_named_with_the_way_out(monkeypatch, installed, there, 
         backend.check()
 
 
+@pytest.fixture
+def keras_json(monkeypatch, tmp_path):
+    """A user's keras.json, without a variable that has precedence."""
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    return tmp_path / "keras.json"
+
+
+def test_the_users_keras_json_names_one(keras_json, monkeypatch, installed):
+    installed("tensorflow")
+    assert backend.name() == "tensorflow"
+    keras_json.write_text('{"backend": "jax", "floatx": "float32"}')
+    assert backend.name() == "jax"
+    missing = rf"^jax is not installed \(backend in {keras_json}\): .*set KERAS_BACKEND=tensorflow$"
+    with pytest.raises(SettingsError, match=missing):
+        backend.check()
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    backend.check()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "1", "[" * 100_000, "\x00"])
+def test_a_keras_json_that_says_nothing(content, keras_json):
+    keras_json.write_text(content)
+    assert backend.name() == "tensorflow"
+
+
+def test_a_keras_json_is_found_in_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text('{"backend": "torch"}')
+    assert backend.name() == "torch"
+
+
 def test_the_command_line_refuses_an_unknown_one(kreproduce, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflaw")
     refused = kreproduce("run", "digits")

@@ -1,10 +1,18 @@
 """What a record says of the conditions, and what is said when a run goes on under others."""
 
+import json
+import os
+import subprocess
+import sys
+import types
+
+import keras
 import pytest
 from tables.recorded import parsed, record_of
 
 from kreproduce.experiment import resolve
-from kreproduce.training import conditions
+from kreproduce.training import conditions, devices
+from kreproduce.training.optimizer import Keras2RMSprop
 
 
 @pytest.fixture
@@ -88,3 +96,48 @@ def test_long_values_stay_apart(monkeypatch):
         found.append(conditions.environment()["XLA_FLAGS"])
     assert found[0] != found[1]
     assert max(map(len, found)) <= 300
+
+
+def found(device):
+    """The conditions of a run that would begin now."""
+    model = types.SimpleNamespace(optimizer=Keras2RMSprop())
+    assembly = types.SimpleNamespace(model=model, precision="float32", xla=False)
+    return conditions.of(assembly, device)
+
+
+def test_what_surrounds_a_run_is_recorded_and_compared(session, monkeypatch):
+    """Keras' `floatx` and `backend` are what a user's keras.json says."""
+    device = devices.find("all", True)
+    before = session.model_copy(update={"conditions": found(device)})
+    monkeypatch.setattr(keras.config, "floatx", lambda: "float64")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3, 4})
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "maybe")
+    now = found(device)
+    assert (now.floatx, now.backend, now.cores) == ("float64", "jax", 5)
+    assert now.environment["TF_ENABLE_ONEDNN_OPTS"] == "maybe"
+    said = conditions.changes(before, before.model_copy(update={"conditions": now}))
+    names = [sentence.partition(" was ")[0] for sentence in said]
+    assert {"floatx", "backend", "cores", "TF_ENABLE_ONEDNN_OPTS"} <= {*names}
+
+
+FOUND = """
+import json, os
+from kreproduce import backend, scheduling
+import keras
+assert keras.backend.backend() == backend.name()
+print(json.dumps([keras.config.floatx(), scheduling.cores()]))
+"""
+
+
+@pytest.mark.slow
+def test_a_users_keras_json_and_cores_reach_the_record(tmp_path, monkeypatch):
+    """As under `taskset --cpu-list 0`, in a process of its own."""
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text('{"floatx": "float64", "backend": "tensorflow"}')
+    only = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    done = subprocess.run(
+        [sys.executable, "-c", only + FOUND], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == ["float64", 1]
