@@ -184,7 +184,7 @@ def _print(findings: "Findings", location: "Location") -> None:
         f"split        {findings.split.rule}\n"
         f"pixels       {_range(sizes)}\n"
         f"original     {'yes' if findings.foreign is None else f'no: {findings.foreign}'}\n"
-        f"fingerprint  {findings.fingerprint or 'none, for images are damaged'}"
+        f"fingerprint  {findings.fingerprint or 'none, for images cannot be used'}"
     )
     for what, said in (("passed over", source.passed_over), ("repeated", findings.repeated)):
         for line in said or ("none",):
