@@ -63,7 +63,7 @@ def find_parts(top: Listing, own_validation: bool) -> dict[str, Path]:
     }
     if found.get("validation") not in divided:  # one of images without classes
         found.pop("validation", None)
-    _check_complete(top, found)
+    _check_complete(top, found, own_validation)
     order = [part for part in _SPELLINGS if part in found]
     return {part: top.path / found[part] for part in order}
 
@@ -86,14 +86,15 @@ def _only(top: Listing, part: str, names: list[str], divided: list[str]) -> str:
     return candidates[0]
 
 
-def _check_complete(top: Listing, found: dict[str, str]) -> None:
+def _check_complete(top: Listing, found: dict[str, str], own_validation: bool) -> None:
     if "train" in found and len(found) > 1:
         return
     there = found.get("train") or found.get("test")
     if there is None:
+        also = "" if own_validation else f" and {top.path / 'test'}"
         raise DataError(
-            f"{top.path} has a validation part but no 'train': add {top.path / 'train'}, or pass "
-            "the folder of the validation part to have it split by rule"
+            f"{top.path} has a validation part but no 'train': add {top.path / 'train'}{also}, or "
+            "pass the folder of the validation part to have it split by rule"
         )
     missing = "test" if "train" in found else "train"
     raise DataError(

@@ -161,6 +161,14 @@ def test_a_part_alone(tmp_path, there, missing):
     assert set(read_folder(tmp_path / there, "mine").parts) == {"all"}  # the other way out
 
 
+def test_a_validation_part_alone_under_a_name_of_the_paper(tmp_path):
+    write_parts(tmp_path, "val")
+    assert f"add {tmp_path / 'train'} and {tmp_path / 'test'}" in refusal(tmp_path, "malaria")
+    write_parts(tmp_path, "train", "test")
+    source = open_source(locate("malaria", tmp_path), "malaria")
+    assert set(source.parts) == {"train", "test"}
+
+
 def test_a_test_part_without_labels(tmp_path):
     write_parts(tmp_path, "train")
     write_images(tmp_path, {"test": 3, "sample": 3})
