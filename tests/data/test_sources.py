@@ -111,7 +111,8 @@ def test_any_other_folder_is_of_images(tmp_path):
 def test_the_pure_half_imports_nothing_heavy():
     modules = (
         "sources, folders, tfds, prepare, images, splits, resize, augment, "
-        "archives, cache, check, cifar, dataset, layouts, heldout, originals, entries, parts, repeats"
+        "archives, cache, check, cifar, dataset, layouts, heldout, originals, "
+        "entries, parts, repeats"
     )
     code = (
         f"from kreproduce.data import {modules}; import sys;"
