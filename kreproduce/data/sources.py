@@ -10,7 +10,7 @@ from kreproduce.data.folders import check_folder, read_folder
 from kreproduce.data.images import Image
 from kreproduce.data.images import Source as Source  # part of what this file offers
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
-from kreproduce.errors import DataError, SettingsError, nearest
+from kreproduce.errors import DataError, SettingsError, nearest, some
 
 DATASETS = ("digits", *originals.SIZES)
 """The names that are known without --data-dir."""
@@ -75,9 +75,12 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
         )
     others = prepared_names(data_dir)
     if others:
+        way_out = "say the name of what it holds"
+        if dataset in originals.SIZES:
+            way_out = f"run `kreproduce data prepare {dataset}`"
         raise DataError(
-            f"{data_dir} is a TFDS directory with {', '.join(others)} but without '{dataset}': "
-            f"run `kreproduce data prepare {dataset}`, or pass another --data-dir"
+            f"{data_dir} is a TFDS directory with {some(others)} but without '{dataset}': "
+            f"{way_out}, or pass another --data-dir"
         )
     folder = layouts.inner(data_dir, dataset)
     published = dataset == heldout.NAME and cifar.is_published(folder)

@@ -372,6 +372,24 @@ def test_another_dataset_is_not_taken_for_it(tmp_path, folder):
         locate("dogs", tmp_path / folder)
 
 
+@pytest.mark.parametrize(
+    ("dataset", "way_out"),
+    [
+        ("dogs", "say the name of what it holds, or pass another --data-dir"),
+        ("malaria", "run `kreproduce data prepare malaria`, or pass another --data-dir"),
+    ],
+)
+def test_what_is_advised_is_possible(tmp_path, dataset, way_out):
+    for i in range(5):
+        write_version(tmp_path / f"pets{i}" / "1.0.0")
+    with pytest.raises(DataError) as caught:
+        locate(dataset, tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} is a TFDS directory with pets0, pets1, pets2 and 2 more but without "
+        f"'{dataset}': {way_out}"
+    )
+
+
 def test_what_is_not_finished_is_no_class(tmp_path):
     path = write_version(tmp_path / "pets" / "1.0.0")
     path.rename(path.with_name("incomplete.X1Y2Z3_1.0.0"))
