@@ -20,6 +20,11 @@ def term(results: Path) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def usr1(results: Path) -> None:
+    """What Slurm sends some time before the end."""
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
 def ctrl_c(results: Path) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -84,6 +89,7 @@ ACTS = {
     for act in (
         kill,
         term,
+        usr1,
         ctrl_c,
         ctrl_c_twice,
         full,

@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C in every part of a real run: the state is saved, and it goes on from there."""
 
+import signal
 import time
 
 import pytest
@@ -37,13 +38,13 @@ SAVED = {  # complete epochs, and steps of the next
 
 @pytest.mark.faults
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize(("do", "code"), [("term", 143), ("ctrl_c", 130)])
+@pytest.mark.parametrize(("do", "code"), [("term", 143), ("ctrl_c", 130), ("usr1", 138)])
 def test_a_request_to_stop(do, code, part, reference, tmp_path, tally):
     plan = PARTS[part]
     plan = plan if isinstance(plan, dict) else {"operation": at(reference, plan, 3)}
     end = run(tmp_path, do=do, **plan)
     assert end.code == code, end
-    assert end.message == f"kreproduce: interrupted by {'SIGTERM' if code == 143 else 'SIGINT'}"
+    assert end.message == f"kreproduce: interrupted by {signal.Signals(code - 128).name}"
     if part in SAVED:
         (entry,) = status.read(tmp_path)
         assert (entry.state, (entry.epoch, entry.step)) == ("interrupted", SAVED[part])
