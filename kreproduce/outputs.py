@@ -79,9 +79,11 @@ def is_sealed(content: bytes, command: str) -> bool:
 
 def is_free(path: Path, is_own: Callable[[bytes], bool]) -> bool:
     """Whether there is nothing at `path`, or a file of whose content `is_own` is true."""
+    if not os.path.lexists(path):
+        return True
     try:
         return is_own(files.read(path, LARGEST))
-    except FileNotFoundError:
+    except FileNotFoundError:  # gone meanwhile
         return True
     except files.UnfitError:
         return False

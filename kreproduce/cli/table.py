@@ -39,7 +39,15 @@ def table(
         typer.Option(metavar="NAME", help="Show runs on images of this name, not the originals."),
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write files below RESULTS/tables, print none.")
+        bool,
+        typer.Option(
+            "--write",
+            help="Write files below RESULTS/tables, print none. A file is written over if it "
+            "begins as its table does.",
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --write: write over any file, too.")
     ] = False,
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
 ) -> None:
@@ -49,6 +57,8 @@ def table(
     numbers = () if number == "recorded" else _numbers(number, trained=data is not None)
     if not numbers and (as_printed or data or write):
         raise SettingsError("'recorded' is no table of the paper; give it only a --format")
+    if force and not write:
+        raise SettingsError("--force has no meaning without --write; leave it out")
     if form is not None:
         tables.check_format(form)
     if results != RESULTS and not results.is_dir():
@@ -60,7 +70,7 @@ def table(
     for skipped in found.skipped:
         print(f"kreproduce: {skipped.folder} is not counted: {skipped.why}", file=sys.stderr)
     if write:
-        written = tables.write(built, results, [form] if form else tables.FORMATS)
+        written = tables.write(built, results, [form] if form else tables.FORMATS, force=force)
         print(f"wrote {len(written)} files below {results / 'tables'}")
     else:
         print(_rendered(built, form or "text"), end="")

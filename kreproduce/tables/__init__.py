@@ -6,12 +6,12 @@
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kreproduce import paper, records
-from kreproduce.errors import SettingsError, StorageError
+from kreproduce import outputs, paper, records
+from kreproduce.errors import SettingsError, StateError, StorageError
 from kreproduce.experiment import NAME
 from kreproduce.tables.columns import NUMBERS
 from kreproduce.tables.contents import Contents, contents, contents_as_printed
@@ -82,22 +82,48 @@ def build(
     return contents_as_printed(number)
 
 
-def write(tables: Iterable[Contents], results: Path, forms: Iterable[str]) -> list[Path]:
+def write(
+    tables: Iterable[Contents], results: Path, forms: Iterable[str], *, force: bool = False
+) -> list[Path]:
     """Write each table in each format to a file of its own below `results`/tables.
+
+    A file that is there is written over if it begins as that table does.
+
+    Args:
+        tables: the tables.
+        results: the folder of results.
+        forms: names of formats.
+        force: write over files that begin otherwise, too.
 
     Raises:
         SettingsError: there is no such format.
+        StateError: there is a file that is not of that table; nothing is written.
         StorageError: a file cannot be written.
     """
     forms = list(forms)
     texts = {
-        results / "tables" / f"{_stem(contents)}.{FORMATS[form]}": render(contents, form)
+        results / "tables" / f"{_stem(contents)}.{FORMATS[form]}": (form, render(contents, form))
         for contents in tables
         for form in forms
     }
-    for path, text in texts.items():
+    for path, (form, text) in texts.items():
+        if not force and not outputs.is_free(path, _begins_as(text, _HEADINGS[form])):
+            raise StateError(
+                f"{path} does not begin as the table that belongs there; move it away, or write "
+                "over it with --force"
+            )
+    for path, (_, text) in texts.items():
         _write(path, text)
     return list(texts)
+
+
+# By format: the lines with which every table of one number begins, whatever its cells say.
+_HEADINGS = {"text": 1, "markdown": 1, "csv": 1, "latex": 4, "json": 2}
+
+
+def _begins_as(text: str, lines: int) -> Callable[[bytes], bool]:
+    heading = text.encode().splitlines()[:lines]
+    return lambda content: content.splitlines()[:lines] == heading
 
 
 def _stem(contents: Contents) -> str:
@@ -107,12 +133,12 @@ def _stem(contents: Contents) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.tmp")
+    made: list[Path] = []
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(text.encode())  # the same line ends everywhere
-        beside.replace(path)
+        made = outputs.make_folder(path.parent)
+        outputs.write(path, text.encode())  # the same line ends everywhere
     except OSError as error:
+        outputs.remove_empty(made)
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}; "
             "choose another place with --results"

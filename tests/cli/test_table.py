@@ -49,6 +49,7 @@ def test_as_printed(kreproduce):
         (["5", "--data", "mine", "--as-printed"], "leave out one of the two"),
         (["1", "--data", "mine"], "Table 1 shows no trained networks; leave out"),
         (["3", "--data", "mine", "--write"], "Table 3 shows no trained networks"),
+        (["3", "--force"], "--force has no meaning without --write"),
         (["all", "--format", "csv"], "ask for one table, or add --write"),
     ],
 )
@@ -88,6 +89,19 @@ def test_writing(kreproduce):
     assert kreproduce("table", "5", "--write", "--format", "markdown").code == 0
     assert tree(kreproduce.folder / "results" / "tables") == written
     assert written["table-5.md"].decode() == kreproduce("table", 5, "--format", "markdown").output
+
+
+def test_somebody_elses_file_is_not_written_over(kreproduce):
+    folder = kreproduce.folder / "results" / "tables"
+    folder.mkdir(parents=True)
+    (folder / "table-5.md").write_text("My notes on Table 5\n")
+    before = tree(kreproduce.folder)
+    result = kreproduce("table", "5", "--write")
+    assert (result.code, result.output) == (7, "")
+    assert "results/tables/table-5.md does not begin as the table that belongs" in result.message
+    assert tree(kreproduce.folder) == before
+    assert kreproduce("table", "5", "--write", "--force").code == 0
+    assert (folder / "table-5.md").read_text().startswith("**Table 5. ")
 
 
 def test_writing_what_other_images_gave(kreproduce):

@@ -15,7 +15,7 @@ import pytest
 from tables.recorded import experiment_of, record_of, write
 
 from kreproduce import paper, records, tables
-from kreproduce.errors import SettingsError, StorageError
+from kreproduce.errors import SettingsError, StateError, StorageError
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[2]
@@ -208,6 +208,24 @@ def test_files_are_written_one_a_table_and_format(results):
     before = {path: path.read_bytes() for path in written}
     tables.write([build(n, results) for n in tables.NUMBERS], results, tables.FORMATS)
     assert before == {path: path.read_bytes() for path in written}
+
+
+@pytest.mark.parametrize("form", tables.FORMATS)
+def test_an_older_table_is_written_over_whatever_its_cells_and_line_ends(results, form):
+    """And no other file: neither another table, nor one that only is of that format."""
+    (path,) = tables.write([tables.build(5)], results, [form])
+    older = path.read_bytes()
+    lines = older.splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-2]).replace(b"\n", b"\r\n"))
+    tables.write([tables.build(5)], results, [form])
+    assert path.read_bytes() == older
+    for other in (b"", b"{\n}\n", b"".join(lines[1:])):
+        path.write_bytes(other)
+        with pytest.raises(StateError, match="write over it with --force"):
+            tables.write([tables.build(5)], results, [form])
+        assert path.read_bytes() == other
+    tables.write([tables.build(5)], results, [form], force=True)
+    assert path.read_bytes() == older
 
 
 def test_tables_of_other_cells_have_other_files(results):
