@@ -20,7 +20,6 @@ from kreproduce.network.architecture import (
     Size,
     Variant,
 )
-from kreproduce.network.description import describe
 from kreproduce.network.grouping import Interleaving
 from kreproduce.settings_file import parse_value, read_settings
 from kreproduce.strict import Strict
@@ -182,6 +181,11 @@ class Experiment(Strict):
         """
         return self.model_dump(exclude={"seed", "precision", "data_name", "limit", "hflip"})
 
+    @property
+    def passes(self) -> int:
+        """How often the headline has the network compute for an image (section 2.11)."""
+        return 2 if self.hflip else 1
+
     def published(self) -> paper.Row | None:
         """The first row of the paper with exactly these settings, whatever the conditions."""
         row = paper.published(
@@ -227,11 +231,9 @@ def resolve(*layers: dict[str, Any]) -> Experiment:
     values = recipes.complete(values)
     values = _with_augmentation(values, layers)
     try:
-        experiment = Experiment(**values)
+        return Experiment(**values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
-    describe(experiment.architecture)  # refuses an input that is too small for the network
-    return experiment
 
 
 def dataset_of(*layers: dict[str, Any]) -> str:

@@ -128,8 +128,8 @@ def summary(record: Record, experiment: Experiment) -> list[str]:
         )
     lines.append(
         f"  on {record.data.test:,} test images of {record.data.name}, "
-        f"{record.parameters:,} parameters, {record.computations:,} computations "
-        "as the paper counts"
+        f"{record.parameters:,} parameters, {experiment.passes * record.computations:,} "
+        f"computations as the paper counts{' (two passes)' if experiment.hflip else ''}"
     )
     row = experiment.published()
     if row is not None:

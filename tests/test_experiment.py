@@ -219,7 +219,7 @@ REFUSED = {
     "a path as a dataset": ({"dataset": "../x"}, "'../x' is neither a dataset nor a settings file"),
     "too small": (
         {"input_size": 2, "skip_strides": 0},
-        "an input of 2 pixels is too small: nothing is left of it at",
+        "strides: input_size must be at least 32, or skip_strides 5",
     ),
     "too many strides": ({"skip_strides": 6}, "skip_strides: 6 is refused"),
     "dataset is no name": ({"dataset": 3}, "dataset: 3 is not a name"),

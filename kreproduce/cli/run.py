@@ -242,7 +242,8 @@ def _print_plan(experiment: "Experiment", folder: "RunFolder") -> None:
     trained = count(experiment.architecture)
     counted = count(replace(experiment.architecture, padding="counted"))
     print(f"# parameters: {trained.parameters:,}")
-    print(f"# computations, as the paper counts: {counted.computations:,}")
+    passes, how = experiment.passes, " (two passes: H flip)" if experiment.hflip else ""
+    print(f"# computations, as the paper counts: {passes * counted.computations:,}{how}")
     if trained.computations != counted.computations:
-        print(f"# computations of the network as trained: {trained.computations:,}")
+        print(f"# computations of the network as trained: {passes * trained.computations:,}{how}")
     print(f"# run folder: {folder.path}")

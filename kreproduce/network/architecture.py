@@ -1,5 +1,6 @@
 """EfficientNet B0 to B7 and their k-variants: the choices that make a network, and its stages."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -44,6 +45,7 @@ class Stage(NamedTuple):
 
 
 STEM_FILTERS, TOP_FILTERS = 32, 1280
+STEM_KERNEL = 3
 STAGES = (
     Stage(3, 1, 16, 1, 1),
     Stage(3, 2, 24, 6, 2),
@@ -118,6 +120,22 @@ class Architecture:
             )
         if self.interleaving != "authors" and not (self.variant == "v2" and self.layer_l):
             raise SettingsError("interleaving can be chosen only for v2 with layer L; leave it out")
+        if self.classes < 1:
+            raise SettingsError(f"classes: {self.classes} is refused; a network has outputs")
+        if self.input_size is not None and not _fits(
+            self.input_size, self.skip_strides, self.padding
+        ):
+            raise SettingsError(self._too_small(self.input_size))
+
+    def _too_small(self, size: int) -> str:
+        """What to say of an input that the strides leave nothing of, with what is enough."""
+        skip, padding = self.skip_strides, self.padding
+        least = next(enough for enough in itertools.count(1) if _fits(enough, skip, padding))
+        more = [n for n in range(skip + 1, STRIDES + 1) if _fits(size, n, padding)]
+        return (
+            f"an input of {size} pixels is too small for the network's strides: input_size must "
+            f"be at least {least}{f', or skip_strides {more[0]}' if more else ''}"
+        )
 
     def replacement(self, channels: int, filters: int) -> Replacement | None:
         """What stands in place of a pointwise convolution; None where it stays."""
@@ -128,6 +146,26 @@ class Architecture:
         return replace_v2(
             channels, filters, self.ch, layer_l=self.layer_l, interleaving=self.interleaving
         )
+
+
+def _fits(size: int, skip: int, padding: Padding) -> bool:
+    """Whether each stride halves at least two pixels, and something is left at the end.
+
+    Args:
+        size: height and width of the input in pixels.
+        skip: so many of the first strides are 1 instead of 2.
+        padding: see `Architecture`.
+    """
+    kernels = [STEM_KERNEL, *(stage.kernel for stage in STAGES if stage.stride > 1)]
+    for place, kernel in enumerate(kernels):
+        strides = place >= skip
+        if not strides and place > 0:
+            continue  # only the stem pads by the same rule where it does not stride
+        if size < (2 if strides else 1):
+            return False
+        even = padding == "trained" or size % 2 == 0
+        size = (size + kernel - 1 - even - kernel) // (2 if strides else 1) + 1
+    return size > 0
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

@@ -13,6 +13,7 @@ from kreproduce.network.architecture import (
     SCALINGS,
     STAGES,
     STEM_FILTERS,
+    STEM_KERNEL,
     TOP_FILTERS,
     Architecture,
     Stage,
@@ -33,7 +34,7 @@ def describe(architecture: Architecture) -> Network:
     """Describe every operation of a network.
 
     Raises:
-        SettingsError: the input is so small that a layer would have nothing to work on.
+        SettingsError: a layer would have nothing to work on; no `Architecture` is such.
     """
     scaling = SCALINGS[architecture.size]
     size = architecture.input_size or scaling.input_size
@@ -85,7 +86,6 @@ class _Builder:
         self.nodes: list[op.Node] = []
         self.here = op.INPUT
         self.shapes = {op.INPUT: input_shape}
-        self.input_size = input_shape[0]
 
     @property
     def shape(self) -> op.Shape:
@@ -101,17 +101,14 @@ class _Builder:
         shape = self.shapes[inputs[0]]
         output_shape = operation.output_shape(shape)
         if min(output_shape) < 1:
-            raise SettingsError(
-                f"an input of {self.input_size} pixels is too small: nothing is left of it at "
-                f"{layer}; enlarge it (--set input_size=N) or skip strides (--set skip_strides=N)"
-            )
+            raise SettingsError(f"nothing is left of an input of {shape} at {layer}")
         self.here = f"{layer}_{suffix}" if suffix else layer
         self.shapes[self.here] = output_shape
         self.nodes.append(op.Node(self.here, layer, operation, inputs, shape, output_shape))
 
     def stem(self, filters: int, stride: int) -> None:
-        self._pad("stem", 3)
-        self.add("stem", "conv", op.Convolution(3, stride, filters))
+        self._pad("stem", STEM_KERNEL)
+        self.add("stem", "conv", op.Convolution(STEM_KERNEL, stride, filters))
         self._normalize("stem")
         self._activate("stem", self.architecture.activation)
 

@@ -58,7 +58,7 @@ def _trained(rows: Sequence[paper.Row]) -> list[Cells]:
 
 def _network(row: paper.Row, whole: Cost) -> Cells:
     cost = counted(row)
-    computations = cost.computations * (2 if row.hflip else 1)  # section 2.11: two passes
+    computations = cost.computations * of_row(row).passes
     return {
         "model": row.label,
         "parameters": cost.parameters,

@@ -5,6 +5,8 @@ import json
 import pytest
 from support import tree, write_images
 
+from kreproduce.tables import recomputed
+
 SETTINGS = {
     "unknown dataset": (["cifar11", "--ch", "4"], "did you mean 'cifar10'?"),
     "capitals": (["CIFAR10", "--ch", "4"], "did you mean 'cifar10'?"),
@@ -263,6 +265,15 @@ def test_the_dry_run_says_what_would_be_run(kreproduce):
     assert "# run folder: results/runs/cifar10-v2-32ch-50epochs-" in output
     (kreproduce.folder / "again.yaml").write_text(output)
     assert kreproduce("run", "again.yaml", "--dry-run").output == output
+
+
+def test_the_dry_run_counts_the_two_passes_of_hflip_as_the_tables_do(kreproduce):
+    (row,) = (row for row in recomputed.rows(6) if "H Flip" in row["model"])
+    command = ["run", "cifar10", "--ch", "32", "--epochs", "180", "--dry-run"]
+    plain, both = kreproduce(*command).output, kreproduce(*command, "--hflip").output
+    said = f"# computations, as the paper counts: {row['computations']:,} (two passes: H flip)\n"
+    assert said in both
+    assert f"# computations, as the paper counts: {row['computations'] // 2:,}\n" in plain
 
 
 def test_network_as_json_sums_to_its_totals(kreproduce):
