@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from kreproduce import paper, recipes
-from kreproduce.errors import SettingsError, nearest
+from kreproduce.errors import SettingsError, nearest, printable, quoted
 from kreproduce.network.architecture import (
     STRIDES,
     Activation,
@@ -113,7 +113,8 @@ class Experiment(Strict):
     def _has_a_meaning(self) -> Self:
         if self.data_name in recipes.RECIPES and self.data_name != self.dataset:
             raise ValueError(
-                f"data_name: {self.data_name} is the name of another dataset; choose a free one"
+                f"data_name: {printable(self.data_name)} is the name of another dataset; choose "
+                "a free one"
             )
         try:
             self._architecture()
@@ -246,11 +247,12 @@ def dataset_of(*layers: dict[str, Any]) -> str:
     if name is None:
         raise SettingsError("the settings name no dataset; add a line such as 'dataset: cifar10'")
     if not isinstance(name, str):
-        raise SettingsError(f"dataset: {name!r} is not a name; for one, cifar10 is")
+        raise SettingsError(f"dataset: {quoted(name)} is not a name; for one, cifar10 is")
     if not re.fullmatch(NAME, name):
         near = nearest(name, recipes.RECIPES)
         raise SettingsError(
-            f"{name[:60]!r} is neither a dataset nor a settings file, which ends in .yaml; {near}"
+            f"{quoted(name, 60)} is neither a dataset nor a settings file, which ends in .yaml; "
+            f"{near}"
         )
     return name
 
@@ -265,7 +267,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         _check_known(values)
     except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
+        raise SettingsError(f"{printable(path)}: {error}") from None
     return values
 
 
@@ -279,7 +281,9 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
-            raise SettingsError(f"--set takes key=value, not {pair!r}; for one, --set epochs=2")
+            raise SettingsError(
+                f"--set takes key=value, not {quoted(pair)}; for one, --set epochs=2"
+            )
         values[key.strip()] = parse_value(text, f"--set {pair}")
     return values
 
@@ -289,7 +293,9 @@ def _check_known(values: dict[str, Any]) -> None:
     inner = [f"augmentation.{name}" for name in Augmentation.model_fields]
     for key in values:
         if key not in known and key not in inner:
-            raise SettingsError(f"unknown setting {key!r}; {nearest(str(key), known + inner)}")
+            raise SettingsError(
+                f"unknown setting {quoted(key)}; {nearest(str(key), known + inner)}"
+            )
 
 
 def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -298,7 +304,7 @@ def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]])
     for layer in layers:
         given = layer.get("augmentation", {})
         if not isinstance(given, dict):
-            raise SettingsError(f"augmentation: {given!r} is not a group of settings")
+            raise SettingsError(f"augmentation: {quoted(given)} is not a group of settings")
         merged |= given
         merged |= {
             key.removeprefix("augmentation."): value
@@ -314,14 +320,13 @@ def _sentence(error: ValidationError) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = [f"augmentation.{name}" for name in Augmentation.model_fields]
-        return f"unknown setting {place!r}; {nearest(place, known)}"
+        return f"unknown setting {quoted(place)}; {nearest(place, known)}"
     if fault["type"] == "string_pattern_mismatch":
         allowed = "lower-case letters, digits, '.', '_' and '-'"
-        return f"{place}: {fault['input'][:60]!r} is refused; a name has only {allowed}"
+        return f"{place}: {quoted(fault['input'], 60)} is refused; a name has only {allowed}"
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
     if fault["type"] == "missing":
         return f"{place} is not set and does not follow from the other settings"
-    given = repr(fault["input"])
-    given = given if len(given) < 60 else f"{given[:60]}…"
-    return f"{place}: {given} is refused; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    why = f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{place}: {quoted(fault['input'], 60)} is refused; {why}"

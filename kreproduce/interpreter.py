@@ -12,7 +12,10 @@ import kreproduce
 
 
 def _is_same(path: str, folder: str) -> bool:
-    return os.path.realpath(path or os.curdir) == os.path.realpath(folder)
+    try:
+        return os.path.realpath(path or os.curdir) == os.path.realpath(folder)
+    except OSError:  # the working folder is gone, which the command line says
+        return False
 
 
 _root = os.path.dirname(os.path.dirname(os.path.abspath(kreproduce.__file__)))  # noqa: PTH100, PTH120

@@ -69,14 +69,18 @@ def read_settings(path: Path) -> dict[str, Any]:
         # A link may lead to it, and nothing else: a pipe would keep its reader waiting.
         text = files.read(path.resolve(), _LARGEST).decode("utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"there is no settings file {path}") from None
+        raise SettingsError(f"there is no settings file {printable(path)}") from None
     except files.UnfitError as error:
-        raise SettingsError(f"{path} {error}; a settings file is expected") from None
+        raise SettingsError(f"{printable(path)} {error}; a settings file is expected") from None
     except (OSError, RuntimeError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read as a settings file: {error}") from None
+        raise SettingsError(
+            f"{printable(path)} cannot be read as a settings file: {printable(error)}"
+        ) from None
     values = _load(text, str(path))
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise SettingsError(f"{path} holds no settings; write lines such as 'dataset: cifar10'")
+        raise SettingsError(
+            f"{printable(path)} holds no settings; write lines such as 'dataset: cifar10'"
+        )
     return values
 
 
@@ -99,4 +103,5 @@ def _load(text: str, source: str) -> Any:
 def _where(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f", line {mark.line + 1}: {problem}" if mark is not None else f": {problem}"
+    said = printable(problem)
+    return f", line {mark.line + 1}: {said}" if mark is not None else f": {said}"

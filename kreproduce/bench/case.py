@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, quoted
 from kreproduce.experiment import Experiment, resolve
 
 # Written out, because the module that has them imports Keras; a test holds them equal.
@@ -52,13 +52,13 @@ def of(name: str, *, batch: int, input_size: int, precision: str) -> Case:
     found = _NAME.fullmatch(name.lower())
     if found is None:
         raise SettingsError(
-            f"{name[:60]!r} is no network: say baseline, v1-16ch, v2-32ch, v2-4ch-nol, "
+            f"{quoted(name, 60)} is no network: say baseline, v1-16ch, v2-32ch, v2-4ch-nol, "
             "v2-16ch-relu or b3-v2-16ch, and behind a colon how to compute its groups, "
             "as v2-32ch:naive"
         )
     lowering = found["lowering"] or "auto"
     if lowering not in LOWERINGS:
-        raise SettingsError(f"{name[:60]!r}: groups are computed {', '.join(LOWERINGS)}")
+        raise SettingsError(f"{quoted(name, 60)}: groups are computed {', '.join(LOWERINGS)}")
     chosen: dict[str, Any] = {
         "size": (found["size"] or "b0").upper(),
         "variant": found["variant"],

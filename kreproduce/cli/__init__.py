@@ -22,6 +22,7 @@ from kreproduce.cli import (
     sweep,
     table,
 )
+from kreproduce.cli.arguments import Command
 from kreproduce.interruption import Interrupted
 
 app = typer.Typer(
@@ -33,15 +34,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("run")(run.run)
-app.command("network")(network.network)
-app.command("table")(table.table)
-app.command("audit")(audit.audit)
-app.command("claims")(claims.claims)
-app.command("compare")(compare.compare)
-app.command("sweep")(sweep.sweep)
-app.command("bench")(bench.bench)
-app.command("status")(status.status)
+app.command("run", cls=Command)(run.run)
+app.command("network", cls=Command)(network.network)
+app.command("table", cls=Command)(table.table)
+app.command("audit", cls=Command)(audit.audit)
+app.command("claims", cls=Command)(claims.claims)
+app.command("compare", cls=Command)(compare.compare)
+app.command("sweep", cls=Command)(sweep.sweep)
+app.command("bench", cls=Command)(bench.bench)
+app.command("status", cls=Command)(status.status)
 app.add_typer(data.app, name="data")
 app.add_typer(plot.app, name="plot")
 

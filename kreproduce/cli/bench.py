@@ -9,7 +9,7 @@ import typer
 
 from kreproduce import backend, quiet, scheduling
 from kreproduce.bench.machine import is_busy
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, quoted
 
 if TYPE_CHECKING:
     from kreproduce.bench.case import Case
@@ -84,8 +84,8 @@ def bench(
         case.of(
             name,
             batch=32 if batch is None else batch,
-            input_size=input_size or (224 if memory else 32),
-            precision=precision or "auto",
+            input_size=(224 if memory else 32) if input_size is None else input_size,
+            precision="auto" if precision is None else precision,
         )
         for name in networks or (case.of_the_paper() if table else _COMPARED)
     ]
@@ -143,7 +143,9 @@ def _numbers(text: str) -> list[int]:
     parts = text.split(",")
     known = {str(number) for number in range(1, _MOST + 1)}
     if not known.issuperset(parts):
-        raise SettingsError(f"--at-once takes numbers of 1 to {_MOST} such as 1,2,4, not {text!r}")
+        raise SettingsError(
+            f"--at-once takes numbers of 1 to {_MOST} such as 1,2,4, not {quoted(text)}"
+        )
     return [int(part) for part in parts]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kreproduce import backend, quiet
+from kreproduce.cli.arguments import Command
 from kreproduce.errors import DataError, SettingsError, printable
 from kreproduce.interruption import Interruptions
 
@@ -38,7 +39,7 @@ def _data() -> None:
     """Get, check and look at the images of a dataset."""
 
 
-@app.command("prepare")
+@app.command("prepare", cls=Command)
 def prepare(
     dataset: Annotated[
         str,
@@ -90,7 +91,7 @@ def prepare(
     print(f"{dataset} is prepared in {path} ({path.stat().st_size / 1e6:,.0f} MB)")
 
 
-@app.command("check")
+@app.command("check", cls=Command)
 def check(dataset: Dataset, data_dir: DataDir = None) -> None:
     """Decode every image: sizes, classes, fingerprint, and what is damaged or missing."""
     from kreproduce.data import check as checking
@@ -108,7 +109,7 @@ def check(dataset: Dataset, data_dir: DataDir = None) -> None:
         )
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(
     dataset: Dataset,
     data_dir: DataDir = None,
@@ -126,7 +127,7 @@ def show(
     ] = False,
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many images.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Of the run.")] = 1,
-    epoch: Annotated[int, typer.Option(min=1, help="Of the run.")] = 1,
+    epoch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of the run.")] = 1,
 ) -> None:
     """Write a sheet of training images as PNG: originals above, as the network sees them below.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from kreproduce.cli.arguments import Command
 from kreproduce.errors import SettingsError
 
 RESULTS = Path("results")
@@ -21,7 +22,7 @@ def _group() -> None:
     """Without it typer would make one command of a group of one."""
 
 
-@app.command()
+@app.command(cls=Command)
 def frontier(
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
 ) -> None:

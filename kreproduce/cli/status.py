@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, printable
 
 if TYPE_CHECKING:
     from kreproduce.integrity import Checked
@@ -33,7 +33,9 @@ def status(
     from kreproduce import status as runs
 
     if results != RESULTS and not results.is_dir():
-        raise SettingsError(f"there is no folder {results} of results; leave --results out")
+        raise SettingsError(
+            f"there is no folder {printable(results)} of results; leave --results out"
+        )
     found = [
         (entry, integrity.check(entry.path) if verify and entry.state != "foreign" else [])
         for entry in runs.read(results)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce.cli.run import check_same_images, experiment_of
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, quoted
 from kreproduce.interpreter import python
 from kreproduce.interruption import Interrupted, Interruptions
 
@@ -120,7 +120,9 @@ def _part(shard: str | None) -> tuple[int, int]:
     found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", shard, re.ASCII)
     part, of = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 1 <= part <= of:
-        raise SettingsError(f"--shard takes I/N with I from 1 to N, such as 2/8, not {shard!r}")
+        raise SettingsError(
+            f"--shard takes I/N with I from 1 to N, such as 2/8, not {quoted(shard)}"
+        )
     return part, of
 
 
@@ -132,7 +134,7 @@ def _numbers_of_gpus(gpus: str | None, dry_run: bool) -> list[int]:
         raise SettingsError("--gpus only computes how long it would take; add --dry-run")
     numbers = _numbers("--gpus", "1,8,64", gpus)
     if not all(1 <= number <= 1_000_000 for number in numbers):
-        raise SettingsError(f"--gpus takes numbers from 1 to 1000000, not {gpus!r}")
+        raise SettingsError(f"--gpus takes numbers from 1 to 1000000, not {quoted(gpus)}")
     return numbers
 
 
@@ -213,7 +215,7 @@ def _seeds(seeds: str | None, overrides: list[str]) -> list[int] | list[None]:
 
 def _numbers(option: str, example: str, text: str) -> list[int]:
     if not re.fullmatch(r"\s*[0-9]{1,10}\s*(,\s*[0-9]{1,10}\s*)*", text, re.ASCII):
-        raise SettingsError(f"{option} takes numbers such as {example}, not {text!r}")
+        raise SettingsError(f"{option} takes numbers such as {example}, not {quoted(text)}")
     return list(map(int, text.split(",")))
 
 

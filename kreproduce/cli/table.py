@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, printable, quoted
 
 if TYPE_CHECKING:
     from kreproduce.tables import Contents
@@ -62,7 +62,9 @@ def table(
     if form is not None:
         tables.check_format(form)
     if results != RESULTS and not results.is_dir():
-        raise SettingsError(f"there is no folder {results} of results; leave --results out")
+        raise SettingsError(
+            f"there is no folder {printable(results)} of results; leave --results out"
+        )
     found = records.read(results)
     built = [
         tables.build(number, found.records, as_printed=as_printed, data=data) for number in numbers
@@ -85,7 +87,7 @@ def _numbers(text: str, *, trained: bool) -> tuple[int, ...]:
         return tuple(TRAINED) if trained else NUMBERS
     if not (text.isascii() and text.isdigit() and int(text[:9]) in NUMBERS):
         raise SettingsError(
-            f"the paper has no Table {text[:60]!r}; ask for 1 to 8, all or recorded"
+            f"the paper has no Table {quoted(text, 60)}; ask for 1 to 8, all or recorded"
         )
     return (int(text),)
 

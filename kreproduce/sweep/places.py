@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, quoted
 from kreproduce.sweep import cores, gpus
 from kreproduce.sweep.children import run_command
 from kreproduce.sweep.computer import Computer
@@ -16,6 +16,7 @@ from kreproduce.sweep.here import ThisMachine
 from kreproduce.sweep.overview import runs
 
 _SMALLEST = 0.01
+_MOST = 1024  # processes at a time
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,13 @@ class Places:
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
             raise SettingsError(f"--jobs {self.jobs}: at least one run at a time")
+        if self.jobs is not None and self.jobs > _MOST:
+            raise SettingsError(f"--jobs {self.jobs}: at most {_MOST} runs at a time")
         if self.jobs is not None and self.ray is not None:
             raise SettingsError("--jobs is for this machine, --ray for a cluster; leave one out")
         if self.ray is not None and not re.fullmatch(r"auto|[^/\s]+:[0-9]{1,5}", self.ray):
             raise SettingsError(
-                f"--ray takes 'auto' or HOST:PORT of a cluster's head, not {self.ray!r}; "
+                f"--ray takes 'auto' or HOST:PORT of a cluster's head, not {quoted(self.ray)}; "
                 "start the sweep on a machine of the cluster"
             )
         if self.gpus_per_run is None:

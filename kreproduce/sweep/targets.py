@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError, nearest
+from kreproduce.errors import SettingsError, nearest, quoted
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -59,7 +59,7 @@ def _targets(asked: str) -> list[Target]:
         return [Target(None, asked, asked)]
     raise SettingsError(
         f"a sweep takes the number of a table ({', '.join(map(str, paper.TRAINED))}), 'all', "
-        f"files of settings that end in .yaml or a folder of them, not {asked!r}"
+        f"files of settings that end in .yaml or a folder of them, not {quoted(asked)}"
     )
 
 
@@ -102,5 +102,5 @@ def _labelled(part: str, targets: list[Target]) -> list[Target]:
     found = exact or [target for target in targets if pattern.search(target.label)]
     if not (part.strip() and found):
         short = dict.fromkeys(target.label.removeprefix("kEffNet-B0 ") for target in targets)
-        raise SettingsError(f"--only: no row is called {part!r}; {nearest(part, short)}")
+        raise SettingsError(f"--only: no row is called {quoted(part)}; {nearest(part, short)}")
     return found

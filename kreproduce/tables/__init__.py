@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kreproduce import outputs, paper, records
-from kreproduce.errors import SettingsError, StateError, StorageError
+from kreproduce.errors import SettingsError, StateError, StorageError, quoted
 from kreproduce.experiment import NAME
 from kreproduce.tables.columns import NUMBERS
 from kreproduce.tables.contents import Contents, contents, contents_as_printed
@@ -72,7 +72,7 @@ def build(
     if number not in NUMBERS:
         raise SettingsError(f"the paper has no Table {number}; ask for 1 to 8, or all")
     if data is not None and not re.fullmatch(NAME, data):
-        raise SettingsError(f"{data[:60]!r} is no name of images; for one, cifar10-jpeg75 is")
+        raise SettingsError(f"{quoted(data, 60)} is no name of images; for one, cifar10-jpeg75 is")
     if data is not None and number not in paper.TRAINED:
         raise SettingsError(f"Table {number} shows no trained networks; leave out the images' name")
     if not as_printed:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kreproduce.errors import SettingsError, nearest
+from kreproduce.errors import SettingsError, nearest, quoted
 from kreproduce.tables.columns import RECORDED
 from kreproduce.tables.contents import Contents
 
@@ -58,7 +58,7 @@ def check_format(form: str) -> None:
         SettingsError: it is not one of `FORMATS`.
     """
     if form not in FORMATS:
-        raise SettingsError(f"there is no format {form!r}; {nearest(form, FORMATS)}")
+        raise SettingsError(f"there is no format {quoted(form)}; {nearest(form, FORMATS)}")
 
 
 def json_table(contents: Contents) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from kreproduce import scheduling
-from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError
+from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, printable, quoted
 from kreproduce.experiment import Experiment
 
 _STEPS_PER_EXECUTION = 8
@@ -93,7 +93,8 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
     chosen = chosen_of(choice, len(gpus), "GPU") if gpus else chosen_of(choice, 1, "CPU")
     if choice != "all" and chosen != (0,):
         raise SettingsError(
-            f"--devices {choice}: with KERAS_BACKEND={backend} a run uses the first device alone; "
+            f"--devices {printable(choice)}: with KERAS_BACKEND={backend} a run uses the "
+            "first device alone; "
             "leave it out, or choose the GPU with CUDA_VISIBLE_DEVICES"
         )
     return Devices(bool(gpus), gpus[:1] or _cpu_names(1), deterministic=bool(deterministic))
@@ -137,13 +138,17 @@ def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:
     if choice == "all":
         return tuple(range(there))
     if not parts or not all(part.isascii() and part.isdigit() for part in parts):
-        raise SettingsError(f"--devices takes all, a number or a list such as 0,2, not {choice!r}")
+        raise SettingsError(
+            f"--devices takes all, a number or a list such as 0,2, not {quoted(choice)}"
+        )
     numbers = tuple(int(part[:9]) for part in parts)
     if "," not in choice:
         numbers = tuple(range(min(numbers[0], there + 1)))
     if not numbers or max(numbers) >= there or len(set(numbers)) < len(numbers):
         have = "1 device" if there == 1 else f"{there} devices"
-        raise SettingsError(f"--devices {choice}: this machine has {have} to train on ({kind})")
+        raise SettingsError(
+            f"--devices {printable(choice)}: this machine has {have} to train on ({kind})"
+        )
     return numbers
 
 
