@@ -15,7 +15,7 @@ REFUSED = {
     "an unused form": (["--at-once", "1", "--inference"], "--inference has no meaning for --at"),
     "no number": (["--at-once", "two"], "--at-once takes numbers of 1 to 64 such as 1,2,4"),
     "none at once": (["--at-once", "0"], "--at-once takes numbers of 1 to 64"),
-    "nothing": (["--at-once", ""], "--at-once takes numbers of 1 to 64"),
+    "nothing": (["--at-once", ","], "--at-once takes numbers of 1 to 64"),
     "batch of 0": (["--batch", "0"], "batch_size: 0 is refused"),
     "too small an input": (["--input-size", "1"], "an input of 1 pixel"),
     "precision": (["--precision", "half"], "precision: 'half' is refused"),

@@ -101,7 +101,7 @@ def check(two, before, result, code, message):
 REFUSED = {
     "no such run": (["digits-v3", "--reference", "theirs.csv"], 2, "did you mean 'digits-v2'?"),
     "no such reference": (["digits-v2", "--reference", "other.csv"], 2, "called 'other.csv'"),
-    "no name": (["", "--reference", "theirs.csv"], 3, ". holds no history.csv"),
+    "no name": (["", "--reference", "theirs.csv"], 2, "RUN '' is empty"),
     "no file can be called so": (["x" * 999, "--reference", "theirs.csv"], 3, "cannot be read"),
     "a folder": (["digits-v2", "--reference", "results"], 3, "results holds no history.csv"),
     "a pipe": (["digits-v2", "--reference", "pipe"], 3, "pipe is not a file"),
