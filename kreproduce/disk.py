@@ -136,6 +136,8 @@ def refusal(what: str, error: OSError, elsewhere: str, needed: str = "") -> str:
     more = f" ({needed})" if needed else ""
     make_room = "make room, or " if is_full(error) else ""
     reason = error.strerror or error
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        reason = "there is a file where a folder has to be"
     return f"{what} cannot be written: {reason}{more}; {make_room}choose another {elsewhere}"
 
 

@@ -135,7 +135,7 @@ PREPARE = {
     "no name": (2, "'../x' is neither", ["../x", "--folder", "pets", "--data-dir", "y"]),
     "a place that is a file": (
         5,
-        "file is not a folder that can be written",
+        "file cannot be written: there is a file where a folder has to be",
         ["pets", "--folder", "pets", "--data-dir", "file"],
     ),
 }

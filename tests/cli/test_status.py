@@ -90,7 +90,7 @@ def test_json(kreproduce, runs):
     assert len(entries) == len(runs) + 1
     entry = entries[runs["running"].path.name]
     assert (entry["state"], entry["epoch"], entry["step"], entry["epochs"]) == ("running", 3, 1, 12)
-    assert set(entry["holder"]) == {"host", "pid", "time"}
+    assert set(entry["holder"]) == {"host", "pid", "time", "locked"}
     assert entries[runs["failed"].path.name]["why"] == "OSError: it had to be"
     assert entries["notes.txt"]["why"] == "a file"
     assert "verified" not in entry
