@@ -10,6 +10,7 @@ seen from here.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -27,6 +28,14 @@ _PATIENCE = 1.0  # seconds; somebody may just be asking `is_held`
 _LOOK = 0.05  # seconds between two tries
 _LARGEST = 2**16  # bytes
 _Text = Annotated[str, Field(max_length=300)]
+
+# The answers of a file system without locks.
+_NO_LOCKS = {
+    *(errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL),
+    *(errno.EBADF, errno.EPERM),
+}
+# Those that a lock is another's (as SMB may say it), or has just been removed (NFS).
+_TAKEN = {errno.EACCES, errno.ESTALE}
 
 # The notes that this process has written where nothing else locks: a note of a process that had
 # the same number, before the machine was started again, is not one of them.
@@ -70,6 +79,7 @@ class Lock:
         self.path = run.with_name(f"{run.name}.lock")
         self._note = run.with_name(f"{run.name}.lock.json")
         self._descriptor: int | None = None
+        self._me: Holder | None = None
 
     def take(self, time: str) -> bool:
         """Hold the lock until `free`; False if another process has it.
@@ -92,8 +102,10 @@ class Lock:
         if self._descriptor is None:
             return
         _own.discard(self._note.absolute())
+        # Somebody may have removed both by hand, and another process have taken it since.
         with contextlib.suppress(OSError):
-            self._note.unlink(missing_ok=True)
+            if self._is_there(self._descriptor) and self.holder() == self._me:
+                self._note.unlink(missing_ok=True)
         self._remove(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = None
@@ -109,7 +121,7 @@ class Lock:
         try:
             granted = _flock(descriptor, fcntl.LOCK_SH) is None
             return self._is_noted(locks=granted)
-        except BlockingIOError:
+        except OSError:  # another process has it, or that cannot be told
             return True
         finally:
             os.close(descriptor)
@@ -159,16 +171,26 @@ class Lock:
             return False
         if missing is None and not self._is_there(descriptor):
             return False
+        try:
+            return self._noted_down(missing, time)
+        except BaseException:
+            self._remove(descriptor)
+            raise
+
+    def _noted_down(self, missing: str | None, time: str) -> bool:
+        """Note who has the lock; False if by the note another process has.
+
+        Args:
+            missing: why the file system has no locks; None where it has.
+            time: what it is now.
+        """
         if self._is_noted(locks=missing is None):
             return False
-        me = Holder(host=socket.gethostname(), pid=os.getpid(), time=time, locked=missing is None)
-        content = (me.model_dump_json(indent=2) + "\n").encode()
-        if missing is None:
-            try:
-                files.write(self._note, content)
-            except BaseException:
-                self._remove(descriptor)
-                raise
+        locked = missing is None
+        self._me = Holder(host=socket.gethostname(), pid=os.getpid(), time=time, locked=locked)
+        content = (self._me.model_dump_json(indent=2) + "\n").encode()
+        if locked:
+            files.write(self._note, content)
             return True
         say_once(
             "locks",
@@ -186,12 +208,19 @@ class Lock:
     def _is_there(self, descriptor: int) -> bool:
         """Whether what is locked still has its name, by which others lock it."""
         try:
-            return os.path.samestat(os.fstat(descriptor), self.path.lstat())
+            held = os.fstat(descriptor)
+            return held.st_nlink > 0 and os.path.samestat(held, self.path.lstat())
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno == errno.ESTALE:  # NFS says so of what another machine has removed
+                return False
+            raise
 
     def _write_note(self, content: bytes) -> bool:
         """Write the note if there is none: False if another process was faster."""
+        if self._is_noted(locks=False):  # since it was looked at
+            return False
         self._note.unlink(missing_ok=True)  # of a process that is gone
         how = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
@@ -203,6 +232,8 @@ class Lock:
             with contextlib.suppress(OSError):
                 self._note.unlink(missing_ok=True)
             raise
+        if self.holder() != self._me:  # another process took it for that of one that is gone
+            return False
         _own.add(self._note.absolute())
         return True
 
@@ -236,13 +267,18 @@ def _flock(descriptor: int, how: int) -> str | None:
 
     Raises:
         BlockingIOError: another process has it.
+        OSError: it failed.
     """
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError as error:
-        return error.strerror or str(error)
+        if error.errno in _TAKEN:
+            raise BlockingIOError(error.errno, error.strerror) from error
+        if error.errno in _NO_LOCKS:
+            return error.strerror or str(error)
+        raise
     return None
 
 

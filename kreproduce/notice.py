@@ -1,5 +1,6 @@
 """What this process cannot promise, said once and in one line."""
 
+import contextlib
 import sys
 
 from kreproduce.errors import printable
@@ -13,4 +14,5 @@ def say_once(subject: str, text: str) -> None:
     if subject in _said:
         return
     _said.add(subject)
-    sys.stderr.write(f"kreproduce: warning: {printable(text, _LONGEST)}\n")
+    with contextlib.suppress(OSError):  # nothing fails because a warning cannot be written
+        sys.stderr.write(f"kreproduce: warning: {printable(text, _LONGEST)}\n")

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from kreproduce import files
+from kreproduce import disk, files
 from kreproduce.errors import SettingsError, StateError, StorageError, printable
 
 LARGEST = 2**28  # bytes of a file that may be a command's own
@@ -97,8 +97,9 @@ def write(path: Path, content: bytes) -> None:
     """
     beside = path.with_name(f".new-{secrets.token_hex(8)}")
     try:
-        files.write(beside, content)
-        beside.replace(path)
+        beside.write_bytes(content)
+        disk.flush(beside)
+        disk.rename(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -272,6 +272,19 @@ def test_a_log_of_keras_that_validates_every_second_epoch(tmp_path):
     assert log.notes[1].endswith("lacks a metric in 2 of 4 epochs, which are left out")
 
 
+def test_a_log_of_keras_that_ends_in_nan(tmp_path):
+    log = read(history(tmp_path, "epoch,loss,val_loss\n0,4,5\n1,3,nan\n2,nan,nan\n"))
+    assert log.epochs == (1,)
+    assert log.notes[1].endswith("lacks a metric in 2 of 3 epochs, which are left out")
+
+
+def test_a_log_that_begins_later_says_how_it_was_taken(tmp_path):
+    path = history(tmp_path, "epoch,loss\n10,4\n11,3\n")
+    log = read(path)
+    assert log.epochs == (10, 11)
+    assert log.notes == (f"{path} begins with epoch 10, taken as counted from 1",)
+
+
 DAMAGED = {
     "empty": ("", "has the columns (none), and a history has epoch and some of loss, accuracy"),
     "no rows": (HEADER, "has no epoch yet"),
@@ -279,7 +292,7 @@ DAMAGED = {
     "no metric": ("epoch,seconds\n1,2\n", "has the columns 'epoch', 'seconds'"),
     "many columns": (",".join(f"c{i}" for i in range(5000)) + "\n", "has the columns 'c0', "),
     "a column twice": ("epoch,loss,loss\n1,2,2\n", "has the column loss 2 times"),
-    "nan": (HEADER + "1,nan,0.5,1,0.5,9\n", "line 2: loss is 'nan', not a number between 0 and"),
+    "nothing but nan": (HEADER + "1,nan,nan,nan,nan,9\n", "has no epoch in which all of its"),
     "infinite": (HEADER + "1,inf,0.5,1,0.5,9\n", "line 2: loss is 'inf'"),
     "text": (HEADER + "1,1,0.5,much,0.5,9\n", "line 2: val_loss is 'much'"),
     "no cell": (HEADER + "1,1,0.5,,0.5,9\n", "line 2: val_loss is ''"),

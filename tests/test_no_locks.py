@@ -16,7 +16,7 @@ from kreproduce.experiment import resolve
 from kreproduce.lock import Lock
 from kreproduce.runs import RunFolder
 
-REASONS = ("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "EACCES", "EBADF", "EPERM")
+REASONS = ("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "EBADF", "EPERM")
 
 
 def refuse_locks(monkeypatch, name="ENOLCK"):
@@ -175,3 +175,47 @@ def test_a_lock_of_this_machine_is_left_to_its_process(tmp_path):
     with pytest.raises(LockedError, match=r"\(process \d+ on .*\); wait for it or stop it$"):
         RunFolder(tmp_path, resolve({"dataset": "digits"})).check_free()
     folder.close()
+
+
+@pytest.mark.parametrize("name", ["EACCES", "ESTALE"])
+def test_a_lock_that_is_refused_is_somebody_elses(tmp_path, monkeypatch, name):
+    """So says SMB, and NFS of one that its holder is just removing; neither lacks locks."""
+    monkeypatch.setattr(notice, "_said", set())
+    (tmp_path / "run.lock").touch()
+    refuse_locks(monkeypatch, name)
+    assert not Lock(tmp_path / "run").take("now")
+    assert Lock(tmp_path / "run").is_held()
+    assert not notice._said
+
+
+def test_a_disk_that_fails_is_no_file_system_without_locks(tmp_path, monkeypatch):
+    refuse_locks(monkeypatch, "EIO")
+    with pytest.raises(OSError, match="Input/output error"):
+        Lock(tmp_path / "run").take("now")
+
+
+def test_a_warning_that_is_interrupted_leaves_no_lock(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    refuse_locks(monkeypatch)
+    monkeypatch.setattr("kreproduce.lock.say_once", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Lock(tmp_path / "run").take("now")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_the_note_of_whoever_took_it_after_a_removal_by_hand_stays(tmp_path, monkeypatch, locks):
+    monkeypatch.setattr(notice, "_said", set())
+    if not locks:
+        refuse_locks(monkeypatch)
+    first, second = Lock(tmp_path / "run"), Lock(tmp_path / "run")
+    assert first.take("then")
+    for path in list(tmp_path.iterdir()):  # as the message says, for a process that still runs
+        path.unlink()
+    assert second.take("now")
+    first.free()
+    assert second.holder().time == "now"
+    second.free()
+    assert not list(tmp_path.iterdir())

@@ -392,6 +392,24 @@ def test_a_child_that_does_not_stop_is_killed(sweep):
     assert runner._view.children[0].process.returncode == -signal.SIGKILL
 
 
+def test_a_scheduler_that_asks_twice_means_one_request(sweep):
+    """SIGUSR1 some time before the end, SIGTERM at the end: what saves is not killed for it."""
+
+    def twice():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    runner = sweep("ignore", patience=2.5)
+    thread = when_hanging(runner, 1, twice)
+    started = time.monotonic()
+    with pytest.raises(Interrupted) as caught:
+        runner.run()
+    thread.join()
+    assert time.monotonic() - started > 2.5
+    assert caught.value.exit_code == 128 + signal.SIGUSR1
+
+
 def test_a_second_ctrl_c_kills_at_once(sweep):
     def twice():
         os.kill(os.getpid(), signal.SIGINT)

@@ -74,23 +74,21 @@ def discard(number: int) -> None:
 def _stream(number: int, before: TextIO | None) -> TextIO:
     """The stream of a descriptor, buffered and encoded as it was."""
     if before is None:  # it was closed
-        return _text(number, "utf-8", line_buffering=True, write_through=False)
+        return _text(number, "utf-8", line_buffering=True)
     if not isinstance(before, io.TextIOWrapper) or before.fileno() != number:
         return before  # somebody else's, who called this from Python
     before.flush()
-    how = {"line_buffering": before.line_buffering, "write_through": before.write_through}
-    return _text(number, before.encoding, **how)
+    # Unbuffered (`python -u`) was at once; there is a buffer below now, which line ends empty.
+    at_once = before.line_buffering or before.write_through
+    return _text(number, before.encoding, line_buffering=at_once)
 
 
-def _text(
-    number: int, encoding: str, *, line_buffering: bool, write_through: bool
-) -> io.TextIOWrapper:
+def _text(number: int, encoding: str, *, line_buffering: bool) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         io.BufferedWriter(_Raw(number, "w", closefd=False)),
         encoding,
         errors="replace",  # a terminal may not know the "—" of a table
         line_buffering=line_buffering,
-        write_through=write_through,
     )
 
 

@@ -14,8 +14,15 @@ METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What is compared; other columns, such as seconds, are passed over."""
 
 # What Keras calls the accuracy, depending on its version and on how it was asked for.
-_ACCURACIES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy")
-_NOT_MEASURED = "NA"  # what Keras' CSVLogger writes, say for an epoch without a validation
+_ACCURACIES = (
+    "accuracy",
+    "acc",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+)
+# What Keras' CSVLogger writes, for an epoch without a validation, and for one that diverged.
+_NOT_MEASURED = ("NA", "nan")
 
 _LARGEST = 16 * 2**20  # bytes; 1000 epochs take 100,000
 _MOST_EPOCHS, _LARGEST_LOSS = 1_000_000, 1e30
@@ -100,6 +107,8 @@ def _curves(
     notes = []
     if epochs[0] == 0:
         notes.append(f"{path} counts its epochs from 0, as Keras does: here they count from 1")
+    elif epochs[0] > 1:
+        notes.append(f"{path} begins with epoch {epochs[0]}, taken as counted from 1")
     if len(measured) < len(epochs):
         notes.append(
             f"{path} lacks a metric in {len(epochs) - len(measured)} of {len(epochs)} epochs, "
@@ -216,7 +225,7 @@ def _row(
         most = 1 if "accuracy" in metric else _LARGEST_LOSS
         if metric != "epoch":
             cell = row[place]
-            missing = cell.strip() == _NOT_MEASURED
+            missing = cell.strip() in _NOT_MEASURED
             values[metric] = None if missing else _number(where, header[place], cell, 0, most)
     return int(epoch), values
 

@@ -115,7 +115,13 @@ def check_folder(folder: Path) -> None:
 def _classes(home: Listing, folder: Path) -> Classes:
     """The class folders in `home`, by name."""
     if not home.folders:
-        raise DataError(f"{home.path} holds no class folders: {LAYOUT}")
+        way_out = (
+            "; or pass the folder of the other part alone to have it split by rule, or, if they "
+            "are classes themselves, call them otherwise"
+            if home.path != folder
+            else ""
+        )
+        raise DataError(f"{home.path} holds no class folders: {LAYOUT}{way_out}")
     classes: Classes = {}
     for name in home.folders:
         classes.setdefault(_composed(name), []).append(list_folder(home.path / name))

@@ -53,7 +53,7 @@ def find_parts(top: Listing, own_validation: bool) -> dict[str, Path]:
     if len(parts) == 1:
         (name, *_) = divided
         if _classes_beside(top, called[parts[0]]):
-            if all(listing.images for listing in inside.values()):
+            if all(map(_is_class, inside.values())):
                 return {"all": top.path}
             raise _part_among_classes(top, name)
     found = {
@@ -72,6 +72,12 @@ def _classes_beside(top: Listing, names: list[str]) -> bool:
     """Whether folders of other names hold images, as classes do."""
     others = (name for name in top.folders if name not in names)
     return any(list_folder(top.path / name).images for name in others)
+
+
+def _is_class(listing: Listing) -> bool:
+    """Whether a folder holds more images itself than the folders in it: a stray one is no class."""
+    inside = sum(len(list_folder(listing.path / name).images) for name in listing.folders)
+    return len(listing.images) > inside
 
 
 def _only(top: Listing, part: str, names: list[str], divided: list[str]) -> str:
@@ -115,7 +121,7 @@ def _undecided(top: Listing, names: list[str]) -> DataError:
 def _part_among_classes(top: Listing, name: str) -> DataError:
     path = top.path / name
     return DataError(
-        f"{path} holds no images itself but folders, as a part does, and lies among folders of "
-        f"images: if it is a class, move its images up into it; if not, move it out of {top.path}, "
-        "or pass it alone to have it split by rule"
+        f"{path} holds more images in its folders than itself, as a part does, and lies among "
+        "folders of images: if it is a class, move its images up into it; if not, move it out of "
+        f"{top.path}, or pass it alone to have it split by rule"
     )

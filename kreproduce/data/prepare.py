@@ -204,8 +204,10 @@ def _locked(root: Path, dataset: str) -> Iterator[None]:
         made = outputs.make_folder(root)
         if not lock.take(now()):
             raise LockedError(lock.refusal(f"preparing '{dataset}' in {root}"))
-    except OSError as error:
+    except BaseException as error:
         outputs.remove_empty(made)
+        if not isinstance(error, OSError):
+            raise
         what, elsewhere = f"{root}", "folder with --data-dir"
         raise StorageError(disk.refusal(what, error, elsewhere)) from error
     try:

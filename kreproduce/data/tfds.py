@@ -50,12 +50,15 @@ def prepared(folder: Path, dataset: str) -> Path | None:
         DataError: The dataset has several configurations and `folder` does not say which; or
             `folder` is one of another dataset.
     """
-    inside = _newest(folder / dataset) or _only_config(folder / dataset, dataset)
-    if inside is None and folder.name == dataset:
-        inside = _newest(folder) or _only_config(folder, dataset)
-    if inside is not None:
-        return inside
-    version = folder if (folder / INFO).is_file() else _newest(folder)
+    own_name = folder.resolve().name  # also of "."
+    version = _newest(folder / dataset) or _only_config(folder / dataset, dataset)
+    # A configuration lies in its dataset's folder as a dataset in TFDS' directory.
+    of_folder = version is not None and name_in(version) == own_name
+    if version is None and own_name == dataset:
+        version = _newest(folder) or _only_config(folder, dataset)
+    if version is not None and not of_folder:
+        return version
+    version = version or (folder if (folder / INFO).is_file() else _newest(folder))
     name = version and name_in(version)
     if name and name != dataset:
         raise DataError(
@@ -68,7 +71,12 @@ def prepared(folder: Path, dataset: str) -> Path | None:
 def prepared_names(root: Path) -> list[str]:
     """The datasets with a prepared version under `root`, by name."""
     versions = (info.parent for info in root.glob(f"*/*/{INFO}"))
-    found = {v.parent.name for v in versions if _VERSION.fullmatch(v.name)}
+    own_name = root.resolve().name  # what lies in a dataset's own folder are configurations
+    found = {
+        own_name if name_in(v) == own_name else v.parent.name
+        for v in versions
+        if _VERSION.fullmatch(v.name)
+    }
     of_configs = (info.parent for info in root.glob(f"*/*/*/{INFO}"))
     return sorted(found | {v.parents[1].name for v in of_configs if _VERSION.fullmatch(v.name)})
 

@@ -62,6 +62,24 @@ def test_a_reader_that_is_gone_from_what_is_not_buffered(tmp_path, unread):
     assert run(tmp_path, "network", "--ch", "4", stdout=unread, unbuffered=True) == (141, "")
 
 
+@pytest.mark.parametrize("unbuffered", [True, False])
+def test_a_warning_is_not_kept_until_the_end(tmp_path, unbuffered):
+    """What is killed has said what it said."""
+    script = (
+        "import os, sys; from kreproduce.cli import streams; streams.prepare()\n"
+        "print('a warning', file=sys.stderr); os._exit(9)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment | ({"PYTHONUNBUFFERED": "1"} if unbuffered else {}),
+            stderr=log,
+            check=False,
+        )
+    assert (tmp_path / "log").read_text() == "a warning\n"
+
+
 def test_a_refusal_that_nobody_reads(tmp_path, unread):
     assert run(tmp_path, "run", "cifar11", stderr=unread)[0] == 2
 

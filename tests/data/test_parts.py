@@ -67,6 +67,17 @@ def test_such_a_class_with_a_folder_inside(tmp_path):
     )
 
 
+def test_stray_images_make_no_class_of_a_part(tmp_path):
+    write_images(tmp_path, {"train": 4, "samples": 4, "train/left": 6, "train/right": 6})
+    assert refusal(tmp_path).startswith(f"{tmp_path / 'train'} holds more images in its folders")
+
+
+def test_a_test_part_of_images_without_classes_has_a_way_out(tmp_path):
+    write_images(tmp_path, {"train/left": 6, "train/right": 6, "test": 4})
+    assert "pass the folder of the other part alone" in refusal(tmp_path)
+    assert read_folder(tmp_path / "train", "mine").class_names == ("left", "right")
+
+
 def test_classes_called_like_two_parts_are_undecided_and_have_a_way_in(tmp_path):
     write_images(tmp_path / "flat", {"bus": 6, "train": 6, "test": 6})
     message = refusal(tmp_path / "flat")
@@ -83,7 +94,7 @@ def test_classes_called_like_two_parts_are_undecided_and_have_a_way_in(tmp_path)
 def test_a_part_among_classes_is_refused_and_every_way_out_works(tmp_path):
     write_images(tmp_path / "a", {"bus": 6, "car": 6, "train/left": 6, "train/right": 6})
     message = refusal(tmp_path / "a")
-    assert message.startswith(f"{tmp_path / 'a' / 'train'} holds no images itself but folders")
+    assert message.startswith(f"{tmp_path / 'a' / 'train'} holds more images in its folders")
     assert read_folder(tmp_path / "a" / "train", "mine").class_names == ("left", "right")
     (tmp_path / "a" / "train").rename(tmp_path / "elsewhere")
     assert read_folder(tmp_path / "a", "mine").class_names == ("bus", "car")

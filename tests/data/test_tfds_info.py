@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from tfds_json import IMAGE, MODULE, NAMES, TEXT, label, record, write_version
@@ -349,6 +350,18 @@ def test_of_several_configurations_the_user_says_one(tmp_path):
         assert str(caught.value).endswith(f"--data-dir {tmp_path / 'pets' / 'large'}")
     for way_out in (tmp_path / "pets" / "large", tmp_path / "pets" / "large" / "1.0.0"):
         assert locate("pets", way_out).path == tmp_path / "pets" / "large" / "1.0.0"
+
+
+def test_a_configuration_is_no_dataset(tmp_path, monkeypatch):
+    write_version(tmp_path / "pets" / "small" / "1.0.0", name="pets")
+    monkeypatch.chdir(tmp_path / "pets")
+    assert locate("pets", Path()).path.resolve() == tmp_path / "pets" / "small" / "1.0.0"
+    for folder in (Path(), tmp_path / "pets"):
+        with pytest.raises(DataError, match="holds 'pets' of TensorFlow Datasets, and not 'small'"):
+            locate("small", folder)
+        with pytest.raises(DataError, match="pets") as caught:
+            locate("dogs", folder)
+        assert "small" not in str(caught.value)
 
 
 def test_a_version_may_be_pinned(tmp_path):
