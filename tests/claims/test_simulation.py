@@ -43,7 +43,8 @@ def test_networks_at_the_margin_are_seldom_called_as_good(noise):
     at_margin = {"V2 16ch": -1, "V2 32ch": -1}
     called = 0
     for decisions in tables(200, 2, noise, at_margin):
-        called += any(d.verdict != "undecided" for d in decisions if d.claim.kind == "not_worse")
+        compared = [d for d in decisions if d.claim.code in ("C03", "C04", "C10")]
+        called += any(d.verdict != "undecided" for d in compared)
     assert called <= 18
 
 
