@@ -49,10 +49,13 @@ def test_networks_at_the_margin_are_seldom_called_as_good(noise):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "noise"), [(2, 0.4), (3, 0.8)])
-def test_an_order_by_steps_of_a_point_is_found(seeds, noise):
-    found = [decisions[0].verdict for decisions in tables(100, seeds, noise, RISING)]
-    assert found.count("supported") >= 95
+@pytest.mark.parametrize(("seeds", "noise", "verdicts"), [(2, 0.4, 95), (3, 0.8, 85)])
+def test_an_order_by_steps_of_a_point_is_found(seeds, noise, verdicts):
+    """By Page's test alone; and among all claims, whose adjustment costs power."""
+    trends = [decisions[0] for decisions in tables(100, seeds, noise, RISING)]
+    found = [t for t in trends if t.comparison.p < 0.05 and t.comparison.points_to == "supported"]
+    assert len(found) >= 95
+    assert sum(trend.verdict == "supported" for trend in trends) >= verdicts
 
 
 @pytest.mark.parametrize("noise", [0.4, 0.8])
