@@ -4,6 +4,8 @@ Of 200 tables at most 18 may have a wrong verdict at all: a true 5% has more tha
 all cases, where "at most 10" would fail in 42%.
 """
 
+import gc
+
 import numpy as np
 import pytest
 from claims.simulated import table
@@ -12,6 +14,14 @@ from kreproduce.claims.decide import claims_for, decide
 
 CLAIMS = claims_for("cifar10", 0, published=False)
 RISING = {f"V2 {ch}ch": step for step, ch in enumerate((2, 4, 8, 16, 32))}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen():
+    """statsmodels collects garbage for each family, a quarter of a second with all imported."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def tables(count, seeds, noise, points=()):
