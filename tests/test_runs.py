@@ -226,7 +226,7 @@ def test_places_that_cannot_be_written(folder, tmp_path):
     (tmp_path / "results").write_text("in the way")
     with pytest.raises(StorageError, match="results is not a folder that can be written"):
         folder.check_writable()
-    with pytest.raises(StorageError, match="cannot be written: Not a directory"):
+    with pytest.raises(StorageError, match="there is a file where a folder has to be"):
         folder.claim()
 
 

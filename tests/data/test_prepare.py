@@ -259,7 +259,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     write_images(tmp_path / "pets", {"cat": 4, "dog": 5})
     (tmp_path / "file").touch()
     with pytest.raises(
-        StorageError, match="cannot be written: Not a directory; choose another folder with"
+        StorageError, match="there is a file where a folder has to be; choose another folder with"
     ):
         prepare_folder("pets", tmp_path / "pets", tmp_path / "file" / "data")
 
