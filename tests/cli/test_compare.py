@@ -107,7 +107,7 @@ REFUSED = {
     "a pipe": (["digits-v2", "--reference", "pipe"], 3, "pipe is not a file"),
     "a folder in its place": (["odd", "--reference", "theirs.csv"], 3, "history.csv is not a file"),
     "unreadable": (["digits-v2", "--reference", "/proc/self/mem"], 3, "cannot be read: Input/outp"),
-    "damaged": (["digits-v2", "--reference", "nan.csv"], 3, "nan.csv, line 2: loss is 'nan'"),
+    "damaged": (["digits-v2", "--reference", "inf.csv"], 3, "inf.csv, line 2: loss is 'inf'"),
     "another kind of picture": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "p.xyz"],
         2,
@@ -155,7 +155,7 @@ REFUSED = {
 def test_refused_in_one_sentence(two, arguments, code, message):
     os.mkfifo(two.folder / "pipe")
     (two.folder / "odd" / "history.csv").mkdir(parents=True)
-    (two.folder / "nan.csv").write_text("epoch,loss\n1,nan\n")
+    (two.folder / "inf.csv").write_text("epoch,loss\n1,inf\n")
     (two.folder / "quote.csv").write_text('epoch,loss,note\n1,1,"best\n2,1,\n')
     (two.folder / "d.png").mkdir()
     Image.new("RGB", (20, 20)).save(two.folder / "photo.png")
