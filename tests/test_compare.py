@@ -273,7 +273,7 @@ def test_a_log_of_keras_that_validates_every_second_epoch(tmp_path):
 
 
 def test_a_log_of_keras_that_ends_in_nan(tmp_path):
-    log = read(history(tmp_path, "epoch,loss,val_loss\n0,4,5\n1,3,nan\n2,nan,nan\n"))
+    log = read(history(tmp_path, "epoch,loss,val_loss\n0,4,5\n1,3,nan\n2,NaN,NAN\n"))
     assert log.epochs == (1,)
     assert log.notes[1].endswith("lacks a metric in 2 of 3 epochs, which are left out")
 

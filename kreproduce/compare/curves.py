@@ -22,7 +22,7 @@ _ACCURACIES = (
     "sparse_categorical_accuracy",
 )
 # What Keras' CSVLogger writes, for an epoch without a validation, and for one that diverged.
-_NOT_MEASURED = ("NA", "nan")
+_NOT_MEASURED = ("na", "nan")  # in any capitals
 
 _LARGEST = 16 * 2**20  # bytes; 1000 epochs take 100,000
 _MOST_EPOCHS, _LARGEST_LOSS = 1_000_000, 1e30
@@ -225,7 +225,7 @@ def _row(
         most = 1 if "accuracy" in metric else _LARGEST_LOSS
         if metric != "epoch":
             cell = row[place]
-            missing = cell.strip() in _NOT_MEASURED
+            missing = cell.strip().lower() in _NOT_MEASURED
             values[metric] = None if missing else _number(where, header[place], cell, 0, most)
     return int(epoch), values
 
