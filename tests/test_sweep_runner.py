@@ -42,6 +42,10 @@ DOES = {
     ),
     "cores, until the last is there": "say_cores(); wait(lambda: os.path.exists('last')); record()",
     "cores, the last": "say_cores(); open('last', 'w'); record()",
+    "until the last is there": "wait(lambda: os.path.exists('last')); record()",
+    "environment, the last": "print(json.dumps(dict(os.environ))); open('last', 'w'); record()",
+    "fail, seen": "open('failing', 'w'); sys.exit(5)",
+    "until one fails": "wait(lambda: os.path.exists('failing')); time.sleep(1); record()",
     "niceness": "print(os.nice(0)); record()",
     "one at a time": "other('running'); time.sleep(0.3); os.remove('running'); record()",
     "together": "open(identity, 'w'); wait(lambda: len(os.listdir('.')) >= 2); record()",
@@ -186,7 +190,7 @@ def test_fail_fast_starts_no_more(sweep):
 
 
 def test_fail_fast_finishes_what_is_under_way(sweep):
-    runner = sweep("fail", "one at a time", "succeed", at_a_time=2, fail_fast=True)
+    runner = sweep("fail, seen", "until one fails", "succeed", at_a_time=2, fail_fast=True)
     runner.run()
     assert list(failed(runner)) == [1]
     assert [job.experiment.seed for job in runner.waiting] == [3]
@@ -244,8 +248,10 @@ def test_each_child_has_a_gpu_of_its_own(sweep, monkeypatch, gpus, at_a_time, se
 
 def test_a_gpu_that_is_free_again_is_the_next(sweep):
     """Not the one whose turn it would be: there the first run is still under way."""
-    runner = sweep("one at a time", "succeed", "environment", at_a_time=2, gpus=["a", "b"])
+    does = "until the last is there", "succeed", "environment, the last"
+    runner = sweep(*does, at_a_time=2, gpus=["a", "b"])
     runner.run()
+    assert failed(runner) == {}
     last = runner._view.children[2]
     assert json.loads(last.log.read_text().splitlines()[-1])["CUDA_VISIBLE_DEVICES"] == "b"
 
