@@ -43,15 +43,14 @@ from kreproduce.records import (
     read_record,
     weights_name,
 )
+from kreproduce.status import Status, lost, read_status
 from kreproduce.strict import from_json
 from kreproduce.training import checkpoint as checkpoints
 from kreproduce.training.checkpoint import Checkpoint
 
 _LARGEST_JSON = 2**20  # bytes
 _LONGEST_REASON = 1000  # characters
-# What is in a folder before its first checkpoint.
-_BEGUN = {"settings.json", "status.json", "checkpoints"}
-State = Literal["running", "interrupted", "failed", "finished"]
+WrittenState = Literal["running", "interrupted", "failed", "finished"]
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,6 @@ class RunFolder:
             )
         if self.path.is_symlink():
             raise StorageError(f"{self.path} is a link; remove it or choose another --results")
-
-    def status(self) -> dict[str, Any]:
-        """What `set_state` wrote last; empty where that is missing or damaged."""
-        return _read_json(self.path / "status.json") or {}
 
     def checkpoint(self, warn: Callable[[str], None]) -> Checkpoint | None:
         """What the run can go on from; None if it has not begun.
@@ -196,19 +191,21 @@ class RunFolder:
         identity = {"identity": self.experiment.identity}
         self._write_json("settings.json", self.experiment.recorded() | identity | about)
 
-    def set_state(self, state: State, epoch: int, step: int = 0, why: str | None = None) -> None:
+    def set_state(
+        self, state: WrittenState, epoch: int, step: int = 0, why: str | None = None
+    ) -> None:
         """Write down how far the run is: `epoch` epochs are done, and `step` steps of the next."""
-        status = {
-            "state": state,
-            "epoch": epoch,
-            "step": step,
-            "epochs": self.experiment.epochs,
-            "why": why and printable(why, _LONGEST_REASON),
-            "host": _host(),
-            "pid": os.getpid(),
-            "time": now(),
-        }
-        self._write_json("status.json", status)
+        status = Status(
+            state=state,
+            epoch=epoch,
+            step=step,
+            epochs=self.experiment.epochs,
+            why=why and printable(why, _LONGEST_REASON),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            time=now(),
+        )
+        self._write_json("status.json", status.model_dump())
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, and remove all but the last two.
@@ -332,17 +329,17 @@ class RunFolder:
     def _is_untidy(self) -> bool:
         """Whether more is there than a finished run needs; a copy may lack its status."""
         left = (self._aside, self.path / "checkpoints")
-        state = self.status().get("state", "finished")
-        return state != "finished" or any(os.path.lexists(path) for path in left)
+        status = read_status(self.path)
+        unfinished = status is not None and status.state != "finished"
+        return unfinished or any(os.path.lexists(path) for path in left)
 
     def _check_unused(self) -> None:
         """Refuse a folder that has more than a run leaves that was stopped at once."""
-        begun = checkpoints.damaged(self.path / "checkpoints") or self._progress() > (0, 0)
-        names = {path.name for path in self.path.iterdir()}
-        more = sorted(name for name in names - _BEGUN if not name.startswith("new-"))
-        if begun or more:
-            has = "" if begun else f" (it has {printable(more[0])})"
-            raise StateError(f"no whole checkpoint is left to go on from{has}; --force starts anew")
+        why = lost(self.path)
+        if why is not None:
+            raise StateError(
+                f"no whole checkpoint is left to go on from ({why}); --force starts anew"
+            )
 
     def _check_settings(self, warn: Callable[[str], None]) -> None:
         """Refuse a folder whose settings were changed since it was begun, field by field."""
@@ -359,12 +356,6 @@ class RunFolder:
                     f"its settings.json has {name} {written[name]!r}, and this run {value!r}; "
                     "give it back what it had, or start anew with --force"
                 )
-
-    def _progress(self) -> tuple[int, int]:
-        """How far the run was by its status, which may be damaged."""
-        status = self.status()
-        epoch, step = (status.get(name) for name in ("epoch", "step"))
-        return (epoch if isinstance(epoch, int) else 0, step if isinstance(step, int) else 0)
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
         self._write(name, _json(values))
@@ -398,10 +389,6 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 def _json(values: dict[str, Any]) -> bytes:
     return (json.dumps(values, indent=2) + "\n").encode()
-
-
-def _host() -> str:
-    return socket.gethostname()
 
 
 def _megabytes(size: int) -> str:

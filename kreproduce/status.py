@@ -1,7 +1,8 @@
 """What became of every run, by what lies below results/runs: nothing there is trusted or changed.
 
-A run's state follows from its lock, its record and its status, in this order. Everything that is no
-run is listed as what it is. Links are not followed.
+The one place that says what state a run is in: to `status`, to `sweep` and to a run that goes on.
+It follows from the run's lock, its record, its status.json and its checkpoints, in this order.
+Everything that is no run is listed as what it is. Links are not followed.
 """
 
 import os
@@ -20,10 +21,24 @@ from kreproduce.strict import from_json
 from kreproduce.training import checkpoint
 
 State = Literal[
-    "done", "running", "interrupted", "failed", "broken off", "put aside", "damaged", "foreign"
+    "missing",
+    "running",
+    "interrupted",
+    "crashed",
+    "failed",
+    "done",
+    "superseded",
+    "damaged",
+    "foreign",
 ]
-"""Of a "broken off" run the process is gone without a word; a run "put aside" is finished and being
-run anew; a "damaged" one cannot go on; what is "foreign" is no run."""
+"""Of a "crashed" run the process is gone without a word; a "superseded" one is finished and is
+being run from scratch; a "damaged" one cannot go on; what is "foreign" is no run."""
+
+UNFINISHED: tuple[State, ...] = ("interrupted", "crashed", "failed")
+"""What goes on from its last checkpoint when it is run again."""
+
+_ENDED: dict[str, State] = {"interrupted": "interrupted", "failed": "failed"}
+"""What a process said of its own end; all else it leaves behind by crashing."""
 
 _LARGEST = 2**20  # bytes of a status.json
 _NAMED = 3  # of the files that are no part of a run
@@ -32,6 +47,7 @@ _PART = re.compile(
     r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|predictions\.csv\.gz|[a-z_]+\.weights\.h5)"
 )
 _CHECKPOINT = re.compile(r"epoch-(\d+)-step-(\d+)-")
+_BEFORE_THE_FIRST_CHECKPOINT = {"settings.json", "status.json", "checkpoints"}
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,19 @@ class Entry:
         return printable(self.path.name)
 
 
-class _Status(BaseModel):
-    """A run's status.json."""
+class Status(BaseModel):
+    """A run's status.json, as its process writes it.
+
+    Attributes:
+        state: what the process is doing, or how it ended.
+        epoch: how many epochs are done.
+        step: how many steps of the next are.
+        epochs: how many there are to be.
+        why: it failed.
+        host: the machine of the process.
+        pid: the process.
+        time: since when, in UTC.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -76,7 +103,17 @@ class _Status(BaseModel):
     step: Annotated[int, Field(ge=0, le=10**9)] = 0
     epochs: Annotated[int, Field(ge=1, le=10**9)]
     why: str | None = None
+    host: str | None = None
+    pid: int | None = None
     time: str
+
+
+def read_status(run: Path) -> Status | None:
+    """What the process of a run wrote last; None where that is missing or damaged."""
+    try:
+        return Status.model_validate(from_json(files.read(run / "status.json", _LARGEST)))
+    except (OSError, files.UnfitError, ValueError):
+        return None
 
 
 def read(results: Path) -> list[Entry]:
@@ -97,42 +134,61 @@ def read(results: Path) -> list[Entry]:
 
 
 def of(run: Path) -> Entry:
-    """The state of one run, by what lies in its folder and beside it.
-
-    Raises:
-        FileNotFoundError: there is nothing.
-    """
+    """The state of one run, by what lies in its folder and beside it."""
     try:
         what = files.kind(run)
         if what == "a folder":
             return replace(_of_folder(run), notes=tuple(_notes(run)))
         return _foreign(run, f"a link to {run.readlink()}" if what == "a link" else what)
     except FileNotFoundError:
-        raise
+        lock = Lock(run)
+        return (
+            Entry(run, "running", holder=lock.holder()) if lock.is_held() else Entry(run, "missing")
+        )
     except OSError as error:
         return _foreign(run, f"cannot be read: {error.strerror or error}")
+
+
+def lost(run: Path) -> str | None:
+    """What shows that a run without a whole checkpoint had one, and so cannot begin either.
+
+    None of a run that was stopped before its first.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    status = read_status(run)
+    if status is not None and (status.epoch, status.step) > (0, 0):
+        return "its status.json is of a later moment"
+    if checkpoint.damaged(run / "checkpoints"):
+        return "those it had are damaged"
+    names = sorted({path.name for path in run.iterdir()} - _BEFORE_THE_FIRST_CHECKPOINT)
+    more = [name for name in names if not name.startswith("new-")]
+    return f"it has {printable(more[0])}" if more else None
 
 
 def _entry(path: Path) -> Entry | None:
     """What is to be listed for one name; None for a lock, which belongs to its run."""
     lock = _LOCK.fullmatch(path.name)
     try:
-        if lock is None or files.kind(path) != "a file":
-            return of(path)
-        run = path.with_name(lock[1])
-        if not os.path.lexists(run) and path.suffix == ".lock" and Lock(run).is_held():
-            return Entry(run, "running", holder=Lock(run).holder())
-    except FileNotFoundError:  # removed since it was listed
-        pass
-    return None
+        is_lock = lock is not None and files.kind(path) == "a file"
+    except OSError:  # removed since it was listed, or else its own entry says it
+        is_lock = False
+    if lock is not None and is_lock:
+        if path.suffix != ".lock" or os.path.lexists(path.with_name(lock[1])):
+            return None
+        path = path.with_name(lock[1])
+    entry = of(path)
+    gone = entry.state == "missing" and not os.path.lexists(path)
+    return None if gone else entry
 
 
 def _of_folder(run: Path) -> Entry:
-    lock, status = Lock(run), _status(run)
+    lock, status = Lock(run), read_status(run)
     if lock.is_held():
         return _at(Entry(run, "running", holder=lock.holder()), status)
     if run.name.endswith(".old"):
-        return Entry(run, "put aside", why="finished before, and kept until it is finished anew")
+        return Entry(run, "superseded", why="finished, and kept until its successor is finished")
     record = read_record(run)
     if isinstance(record, Record):
         epochs = record.settings.epochs
@@ -142,21 +198,30 @@ def _of_folder(run: Path) -> Entry:
     return _unfinished(run, status)
 
 
-def _unfinished(run: Path, status: _Status | None) -> Entry:
-    if not any(_is_part(path.name) for path in run.iterdir()):
+def _unfinished(run: Path, status: Status | None) -> Entry:
+    names = [path.name for path in run.iterdir()]
+    if not names:
+        return Entry(run, "missing", why="an empty folder")
+    if not any(map(_is_part, names)):
         return Entry(run, "foreign", why="a folder, and not of a run")
-    if status is None:
-        return _at(Entry(run, "broken off"), status)
-    if status.state == "finished":
-        return Entry(run, "damaged", why="it was finished, and its record.json is gone")
-    state: State = "broken off" if status.state == "running" else status.state
-    entry = _at(Entry(run, state, time=printable(status.time)), status)
-    if (entry.epoch or entry.step) and not checkpoint.listed(run / "checkpoints"):
-        return replace(entry, state="damaged", why="no checkpoint is left to go on from")
-    return replace(entry, why=status.why and printable(status.why))
+    entry = Entry(run, "crashed")
+    if status is not None:
+        why = status.why and printable(status.why)
+        ended = _ENDED.get(status.state, "crashed")
+        entry = Entry(run, ended, why=why, time=printable(status.time))
+    if checkpoint.listed(run / "checkpoints"):
+        return _at(entry, status)
+    if status is not None and status.state == "finished":
+        why = "it was finished, and its record.json is gone"
+        return _at(replace(entry, state="damaged", why=why), status)
+    sign = lost(run)
+    if sign is not None:
+        why = f"no checkpoint is left to go on from ({sign})"
+        entry = replace(entry, state="damaged", why=why)
+    return _at(entry, status)
 
 
-def _at(entry: Entry, status: _Status | None) -> Entry:
+def _at(entry: Entry, status: Status | None) -> Entry:
     """An entry with how far the run is: by its newest checkpoint, or else by its status."""
     if status is not None:
         entry = replace(entry, epoch=status.epoch, step=status.step, epochs=status.epochs)
@@ -167,17 +232,10 @@ def _at(entry: Entry, status: _Status | None) -> Entry:
     return entry
 
 
-def _status(run: Path) -> _Status | None:
-    try:
-        return _Status.model_validate(from_json(files.read(run / "status.json", _LARGEST)))
-    except (FileNotFoundError, files.UnfitError, ValueError):
-        return None
-
-
 def _notes(run: Path) -> list[str]:
     notes = []
     names = sorted(path.name for path in run.iterdir())
-    if "status.json" in names and _status(run) is None:
+    if "status.json" in names and read_status(run) is None:
         notes.append("status.json is damaged")
     for name in filter(_is_part, names):
         what, due = files.kind(run / name), "a folder" if name == "checkpoints" else "a file"

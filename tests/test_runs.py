@@ -21,6 +21,7 @@ from kreproduce.experiment import resolve
 from kreproduce.records import Code
 from kreproduce.runs import Epoch, RunFolder, code_version
 from kreproduce.status import read as read_states
+from kreproduce.status import read_status
 from kreproduce.training.checkpoint import Checkpoint
 
 EXPERIMENT = resolve({"dataset": "digits"})
@@ -183,10 +184,10 @@ def test_asking_who_is_at_it_keeps_nobody_out(folder, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000, "\x00"])
-def test_a_damaged_status_is_empty(folder, content):
+def test_a_damaged_status_says_nothing(folder, content):
     folder.path.mkdir(parents=True)
     (folder.path / "status.json").write_text(content)
-    assert folder.status() == {}
+    assert read_status(folder.path) is None
 
 
 def test_the_same_process_is_refused_too(folder, tmp_path):
@@ -276,7 +277,7 @@ def test_damaged_checkpoints_are_put_aside_until_none_is_left(folder):
         path.write_bytes(path.read_bytes()[:-1])
         if step == 2:
             assert folder.checkpoint(warnings.append).step == 1
-    with pytest.raises(StateError, match="no whole checkpoint is left to go on from; --force"):
+    with pytest.raises(StateError, match=r"no whole checkpoint is left to go on from .*--force"):
         folder.checkpoint(warnings.append)
     with pytest.raises(StateError, match="no whole checkpoint is left"):  # and again
         folder.checkpoint(refuse)
@@ -327,7 +328,7 @@ def test_git_may_change_the_line_ends_of_what_a_run_goes_on_from(folder, tmp_pat
         path = folder.path / name
         path.write_bytes(change(path.read_bytes()))
     assert folder.checkpoint(refuse).step == 1
-    assert folder.status()["state"] == "interrupted"
+    assert read_status(folder.path).state == "interrupted"
     (entry,) = read_states(tmp_path / "results")
     assert (entry.state, entry.notes) == ("interrupted", ())
 

@@ -8,6 +8,7 @@ import pytest
 from tables import recorded
 
 from kreproduce import status
+from kreproduce.errors import StateError
 from kreproduce.experiment import resolve
 from kreproduce.runs import RunFolder
 from kreproduce.training.checkpoint import Checkpoint
@@ -76,7 +77,7 @@ def test_a_lock_of_no_run_is_a_file_like_others(tmp_path):
 
 @pytest.mark.parametrize(
     ("written", "state"),
-    [("running", "broken off"), ("interrupted", "interrupted"), ("failed", "failed")],
+    [("running", "crashed"), ("interrupted", "interrupted"), ("failed", "failed")],
 )
 def test_an_unfinished_run(folder, tmp_path, written, state):
     save(folder, 3, 20)
@@ -105,8 +106,8 @@ def test_a_finished_run_that_is_run_anew(folder, tmp_path):
     folder.close()
     states = {entry.run: entry.state for entry in status.read(tmp_path)}
     assert states == {
-        EXPERIMENT.run_name: "broken off",
-        f"{EXPERIMENT.run_name}.old": "put aside",
+        EXPERIMENT.run_name: "crashed",
+        f"{EXPERIMENT.run_name}.old": "superseded",
     }
 
 
@@ -115,7 +116,7 @@ def test_a_run_without_a_status_has_its_checkpoints(folder, tmp_path):
     folder.close()
     (folder.path / "status.json").unlink()
     entry = only(tmp_path)
-    assert (entry.state, how_far(entry)) == ("broken off", (3, 20, None))
+    assert (entry.state, how_far(entry)) == ("crashed", (3, 20, None))
 
 
 def test_a_run_whose_checkpoints_are_gone_cannot_go_on(folder, tmp_path):
@@ -124,7 +125,10 @@ def test_a_run_whose_checkpoints_are_gone_cannot_go_on(folder, tmp_path):
     for path in (folder.path / "checkpoints").iterdir():
         path.unlink()
     entry = only(tmp_path)
-    assert (entry.state, entry.why) == ("damaged", "no checkpoint is left to go on from")
+    why = "no checkpoint is left to go on from (its status.json is of a later moment)"
+    assert (entry.state, entry.why) == ("damaged", why)
+    with pytest.raises(StateError):  # as the run itself says
+        folder.checkpoint(print)
 
 
 def test_a_run_whose_record_is_gone(folder, tmp_path):
@@ -180,4 +184,4 @@ def test_a_status_that_says_nonsense_is_damaged(folder, tmp_path, change):
     path = folder.path / "status.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     entry = only(tmp_path)
-    assert (entry.state, entry.notes) == ("broken off", ("status.json is damaged",))
+    assert (entry.state, entry.notes) == ("crashed", ("status.json is damaged",))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sys
 from itertools import pairwise
@@ -10,7 +11,7 @@ import pytest
 from tables.recorded import record_of, write
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError
+from kreproduce.errors import SettingsError, StateError
 from kreproduce.experiment import of_row, parse_overrides, resolve
 from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import run_command
@@ -18,6 +19,7 @@ from kreproduce.sweep.estimate import Estimate, of_gpus, of_this_machine, total
 from kreproduce.sweep.overview import longest_first, side_by_side, simulation_lines
 from kreproduce.sweep.plan import Job, plan, shard
 from kreproduce.sweep.targets import Target, find
+from kreproduce.training.checkpoint import Checkpoint
 
 
 def digits(**settings):
@@ -35,7 +37,10 @@ def job(results, experiment):
 
 def write_status(folder, state, epoch=0, pid=1, host=None):
     folder.path.mkdir(parents=True, exist_ok=True)
-    status = {"state": state, "epoch": epoch, "pid": pid, "host": host or socket.gethostname()}
+    if isinstance(epoch, int) and epoch > 0:
+        folder.save(Checkpoint(epoch, 0, {}, {}))
+    who = {"pid": pid, "host": host or socket.gethostname(), "time": "2026-01-01T00:00:00+00:00"}
+    status = {"state": state, "epoch": epoch, "epochs": folder.experiment.epochs} | who
     (folder.path / "status.json").write_text(json.dumps(status))
 
 
@@ -187,7 +192,7 @@ def test_seeds_are_trainings_of_their_own(tmp_path):
 
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [("failed", "failed"), ("interrupted", "interrupted"), ("running", "broken off")],
+    [("failed", "failed"), ("interrupted", "interrupted"), ("running", "crashed")],
 )
 def test_states_without_a_record(tmp_path, state, expected):
     planned = job(tmp_path, digits())
@@ -208,8 +213,29 @@ def test_a_record_of_something_else_is_not_done(tmp_path, content):
     planned.folder.path.mkdir(parents=True)
     data = content.encode("utf-8", "surrogateescape")
     (planned.folder.path / "record.json").write_bytes(data)
-    assert (planned.state, planned.is_open) == ("damaged", True)
-    assert "--force" not in run_command(tmp_path, None)(planned)  # it may be whole to others
+    assert (planned.state, planned.is_open) == ("damaged", False)
+    assert planned.fault.startswith("damaged: ")
+    assert planned.fault.endswith("`kreproduce run` with --force starts it from scratch")
+
+
+def test_a_run_whose_checkpoints_are_lost_is_not_begun_again(tmp_path):
+    """Each time its process could only refuse to go on."""
+    planned = job(tmp_path, digits())
+    write_status(planned.folder, "failed", 3)
+    assert (planned.state, planned.is_open, planned.fault) == ("failed", True, None)
+    shutil.rmtree(planned.folder.path / "checkpoints")
+    assert (planned.state, planned.is_open) == ("damaged", False)
+    with pytest.raises(StateError, match="no whole checkpoint is left to go on from"):
+        planned.folder.checkpoint(print)
+
+
+def test_a_folder_of_something_else_is_not_begun(tmp_path):
+    planned = job(tmp_path, digits())
+    planned.folder.path.mkdir(parents=True)
+    assert (planned.state, planned.is_open) == ("missing", True)
+    (planned.folder.path / "thesis.tex").touch()
+    assert (planned.state, planned.is_open) == ("foreign", False)
+    assert planned.fault.endswith("is no run (a folder, and not of a run); move it away")
 
 
 @pytest.mark.parametrize("text", ["[" * 50_000, "[]", "{", '{"state": ["running"]}', "3"])
@@ -217,14 +243,14 @@ def test_a_damaged_status_says_nothing(tmp_path, text):
     planned = job(tmp_path, digits())
     planned.folder.path.mkdir(parents=True)
     (planned.folder.path / "status.json").write_text(text)
-    assert planned.state == "missing"
+    assert (planned.state, planned.is_open, planned.epochs_done) == ("crashed", True, 0)
 
 
 def test_a_status_that_is_a_pipe_keeps_nobody_waiting(tmp_path):
     planned = job(tmp_path, digits())
     planned.folder.path.mkdir(parents=True)
     os.mkfifo(planned.folder.path / "status.json")
-    assert planned.state == "missing"
+    assert planned.state == "crashed"
 
 
 def test_a_run_under_way_is_left_alone(tmp_path):
@@ -232,18 +258,18 @@ def test_a_run_under_way_is_left_alone(tmp_path):
     at_it = RunFolder(tmp_path, digits())
     at_it.claim()
     write_status(planned.folder, "running")
-    assert (planned.state, planned.is_open) == ("under way", False)
+    assert (planned.state, planned.is_open) == ("running", False)
     at_it.close()
-    assert (planned.state, planned.is_open) == ("broken off", True)
+    assert (planned.state, planned.is_open) == ("crashed", True)
 
 
 @pytest.mark.parametrize(
     ("state", "epoch", "done"),
     [
         ("interrupted", 7, 7),
-        ("running", 7, 7),  # broken off
+        ("running", 7, 7),  # crashed
         ("failed", 7, 7),
-        ("finished", 7, 0),  # without its record it is missing
+        ("finished", 7, 7),  # its record was lost, and its checkpoint was not
         ("interrupted", 13, 12),  # of the 12 there are
         ("interrupted", -1, 0),
         ("interrupted", "7", 0),

@@ -64,7 +64,9 @@ os.makedirs(cwd, exist_ok=True)
 os.chdir(cwd)
 path.mkdir(parents=True, exist_ok=True)
 def status(state, epoch):
-    text = json.dumps({"state": state, "epoch": epoch, "pid": os.getpid()})
+    text = json.dumps(
+        {"state": state, "epoch": epoch, "pid": os.getpid(), "epochs": 50, "time": "now"}
+    )
     (path / "status.tmp").write_text(text)
     (path / "status.tmp").replace(path / "status.json")
 def record():

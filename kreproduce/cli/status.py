@@ -28,7 +28,7 @@ def status(
         bool, typer.Option("--verify", help="Hash checkpoints and weights anew; 9 on damage.")
     ] = False,
 ) -> None:
-    """Say what became of every run: done, running, interrupted, failed, broken off, damaged."""
+    """Say what became of every run: done, running, interrupted, failed, crashed, damaged."""
     from kreproduce import integrity
     from kreproduce import status as runs
 

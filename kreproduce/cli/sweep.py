@@ -77,6 +77,7 @@ def sweep(
 ) -> None:
     """Train what is missing of a table, of all tables, of settings files or folders of them."""
     from kreproduce.sweep import targets as asked
+    from kreproduce.sweep.children import Failure
     from kreproduce.sweep.estimate import of_gpus, of_this_machine
     from kreproduce.sweep.overview import plan_lines, side_by_side, simulation_lines
     from kreproduce.sweep.places import Places
@@ -93,23 +94,27 @@ def sweep(
     estimates = of_this_machine(results)
     print("\n".join(plan_lines(planned, estimates)))
     opened = [job for job in planned if job.is_open]
+    failures = [Failure(job, fault) for job in planned if (fault := job.fault)]
+    asked_for = len(opened) + len(failures)
     if places.several_here and opened:
         print(f"{places.in_words()}{side_by_side(opened, estimates, places.jobs or 1)}")
     if numbers:
         print("\n".join(["", *simulation_lines(planned, of_gpus(results), numbers)]))
-    if dry_run or not opened:
+    if dry_run or not asked_for:
         return
+    if fail_fast and failures:
+        opened = []
     try:
         with Interruptions():
             if places.several_here:  # or else each child would download it at the same time
                 needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
                 _prepare(sorted(needed))
-            failures = _run(opened, places, results, data_dir, fail_fast)
+            failures += _run(opened, places, results, data_dir, fail_fast) if opened else []
     except Interrupted as stop:
         print("\ninterrupted; the same command goes on with what is missing")
         raise typer.Exit(stop.exit_code) from None
     if failures:
-        _print_failures(failures, len(opened))
+        _print_failures(failures, asked_for)
         raise typer.Exit(SOME_FAILED)
 
 
@@ -250,5 +255,7 @@ def _print_failures(failures: "list[Failure]", runs: int) -> None:
     from kreproduce.sweep.overview import runs as so_many
 
     lines = [f"{len(failures)} of {so_many(runs)} failed; the same command goes on with them:"]
-    lines += [f"  {failure.job.name}: {failure.why} ({failure.log})" for failure in failures]
+    for failure in failures:
+        where = f" ({failure.log})" if failure.log else ""
+        lines.append(f"  {failure.job.name}: {failure.why}{where}")
     print("\n".join(lines), file=sys.stderr)

@@ -15,6 +15,7 @@ from kreproduce.errors import LockedError, StorageError
 from kreproduce.experiment import Experiment, parse_overrides, resolve
 from kreproduce.interpreter import python
 from kreproduce.interruption import REQUESTS
+from kreproduce.status import read_status
 from kreproduce.sweep.cores import Cores, named, only
 from kreproduce.sweep.plan import Job
 
@@ -28,11 +29,11 @@ _LONGEST = 300  # characters of a reason
 
 @dataclass(frozen=True)
 class Failure:
-    """A run without a record: `why` in a few words, and where its output is."""
+    """A run without a record: `why` in a few words, and where its output is, if it was started."""
 
     job: Job
     why: str
-    log: Path
+    log: Path | None = None
 
 
 def run_command(results: Path, data_dir: Path | None) -> Command:
@@ -121,11 +122,9 @@ class Child:
     @property
     def epoch(self) -> int:
         """How many epochs are done."""
-        status = self.job.folder.status()
-        epoch = status.get("epoch")
+        status = read_status(self.job.folder.path)
         # Until it has started, the status is that of an earlier try.
-        own = status.get("pid") == self.process.pid
-        return epoch if own and isinstance(epoch, int) else 0
+        return status.epoch if status is not None and status.pid == self.process.pid else 0
 
     @property
     def state(self) -> str:
@@ -156,7 +155,7 @@ class Child:
         code, state = self.process.returncode, self.job.state
         if state == "done" and code in (0, LockedError.exit_code):
             return None
-        if state == "under way" and code == LockedError.exit_code:
+        if state == "running" and code == LockedError.exit_code:
             return None
         return Failure(self.job, self._why(code), self.log)
 

@@ -10,6 +10,7 @@ from kreproduce import paper, records
 from kreproduce.experiment import Experiment
 from kreproduce.records import Record
 from kreproduce.runs import RunFolder
+from kreproduce.status import read_status
 
 # What the time of an epoch depends on; not on the seed, nor on how many epochs there are.
 _ALIKE = (
@@ -106,7 +107,8 @@ def _measured(record: Record, whose: str) -> Estimate:
 
 def _is_of_this_machine(results: Path, record: Record) -> bool:
     """Who made a record stands in the run's status."""
-    return RunFolder(results, record.settings).status().get("host") == socket.gethostname()
+    status = read_status(RunFolder(results, record.settings).path)
+    return status is not None and status.host == socket.gethostname()
 
 
 def _had_one_gpu(results: Path, record: Record) -> bool:  # noqa: ARG001

@@ -53,7 +53,7 @@ class Outcome:
     """What came of it.
 
     Attributes:
-        state: what the run's folder says; see `plan.State`.
+        state: what the run's folder says; see `status.State`.
         why: what was wrong, if no record came of it.
         parcel: the run's folder and `log` its output, where they must come back.
     """
@@ -118,7 +118,7 @@ class Node:
     async def _until_free(self, job: Job) -> None:
         """Wait for a lock that a machine has taken with it."""
         deadline = time.monotonic() + _LEASE
-        while job.state == "under way" and not self._told and time.monotonic() < deadline:
+        while job.state == "running" and not self._told and time.monotonic() < deadline:
             await asyncio.sleep(1)
 
 

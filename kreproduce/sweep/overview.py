@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from kreproduce.report import duration
+from kreproduce.status import UNFINISHED
 from kreproduce.sweep.estimate import Estimate, Estimates, total
-from kreproduce.sweep.plan import UNFINISHED, Job
+from kreproduce.sweep.plan import Job
 from kreproduce.sweep.simulate import simulate
 
 

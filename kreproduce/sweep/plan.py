@@ -3,17 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from kreproduce import status
 from kreproduce.experiment import Experiment
-from kreproduce.records import NO_RECORD, read_record
 from kreproduce.runs import RunFolder
+from kreproduce.status import UNFINISHED, State
 from kreproduce.sweep.targets import Target
-
-State = Literal["done", "under way", "failed", "interrupted", "broken off", "damaged", "missing"]
-
-UNFINISHED: tuple[State, ...] = ("failed", "interrupted", "broken off")
-"""What goes on from its last checkpoint when it is run again."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +33,34 @@ class Job:
     @property
     def state(self) -> State:
         """What the results folder says of it now."""
-        return state(self.folder)
+        return self.look().state
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be run."""
-        return self.state not in ("done", "under way")
+        """Whether it is still to be run, and can be."""
+        return self.state in ("missing", *UNFINISHED)
+
+    @property
+    def fault(self) -> str | None:
+        """Why it can be neither run nor counted as done; None if it can."""
+        entry = self.look()
+        if entry.state not in ("damaged", "foreign"):
+            return None
+        if entry.state == "foreign":
+            return f"{entry.path} is no run ({entry.why}); move it away"
+        return f"damaged: {entry.why}; `kreproduce run` with --force starts it from scratch"
 
     @property
     def epochs_done(self) -> int:
         """How many epochs an unfinished run has behind it, from where it goes on."""
-        epoch = self.folder.status().get("epoch")
-        if self.state not in UNFINISHED or not isinstance(epoch, int):
+        entry = self.look()
+        if entry.state not in UNFINISHED or entry.epoch is None:
             return 0
-        return max(0, min(epoch, self.experiment.epochs))
+        return min(entry.epoch, self.experiment.epochs)
+
+    def look(self) -> status.Entry:
+        """All that the results folder says of it now."""
+        return status.of(self.folder.path)
 
 
 def plan(wanted: Iterable[tuple[Target, Experiment]], results: Path) -> list[Job]:
@@ -79,22 +88,3 @@ def shard(jobs: Sequence[Job], part: int, of: int) -> list[Job]:
     shards are at work, and two of them would train the same run.
     """
     return list(jobs[part - 1 :: of])
-
-
-def state(folder: RunFolder) -> State:
-    """What a run's folder says: done is only a run of this identity with a record."""
-    if folder.is_locked():
-        return "under way"
-    record = read_record(folder.path)
-    if not isinstance(record, str):
-        return "done"
-    if record != NO_RECORD:
-        return "damaged"
-    match folder.status().get("state"):
-        case "failed":
-            return "failed"
-        case "interrupted":
-            return "interrupted"
-        case "running":
-            return "broken off"
-    return "missing"

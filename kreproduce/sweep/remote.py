@@ -45,7 +45,7 @@ class Remote:
             try:
                 job.folder.claim()
             except LockedError:  # by another sweep, since it was looked at
-                self.state, self._over = "under way", True
+                self.state, self._over = "running", True
                 return
         self._send()
 

@@ -68,7 +68,9 @@ class Runner:
         while self.waiting and not stopped and len(self._children) < self._computer.places:
             job = self.waiting.popleft()
             if not job.is_open:  # by another sweep, since the plan was made
-                self._view.say(f"{job.name}: {job.state} meanwhile")
+                fault = job.fault
+                self.failures += [Failure(job, fault)] if fault else []
+                self._view.say(f"{job.name}: {fault or f'{job.state} meanwhile'}")
                 continue
             child = self._computer.launch(job)
             self._children.append(child)

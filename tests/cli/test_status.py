@@ -30,7 +30,7 @@ def runs(kreproduce):
     made = {
         name: run_of(results, seed)
         for seed, name in enumerate(
-            ("done", "running", "interrupted", "failed", "broken off", "damaged", "before the test")
+            ("done", "running", "interrupted", "failed", "crashed", "damaged", "before the test")
         )
     }
     done = made["done"]
@@ -75,12 +75,12 @@ def test_a_line_for_every_run(kreproduce, runs):
     state, said = lines["failed"]
     assert state == "failed"
     assert said.startswith("in epoch 4 of 12, behind step 3; OSError: it had to be, at 20")
-    assert lines["broken off"][0] == "broken off"
+    assert lines["crashed"][0] == "crashed"
     assert lines["before the test"][1].startswith("behind epoch 12 of 12, before the test; since")
     assert lines["damaged"][0] == "damaged"
     assert lines["damaged"][1].startswith("record.json is damaged, or not the record")
     assert set(result.output.splitlines()[-1].split(", ")) == {
-        *("1 done", "1 running", "1 interrupted", "1 failed", "2 broken off", "1 damaged"),
+        *("1 done", "1 running", "1 interrupted", "1 failed", "2 crashed", "1 damaged"),
         "1 foreign",
     }
 

@@ -307,7 +307,7 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
     assert f"{failing}: exit code 5: " in text
     assert f"{killed}: killed by SIGKILL" in text
     assert f"(results/logs/{killed}.log)" in text
-    assert states(kreproduce, files)[1:] == ["broken off", "done"]
+    assert states(kreproduce, files)[1:] == ["crashed", "done"]
     record = (runs / good / "record.json").read_bytes()
 
     (runs / failing).unlink()

@@ -42,7 +42,7 @@ def fill_and_go_on(results, fault, reference, file):
         assert re.search(r"\(a checkpoint needs [0-9.,]+ MB\)", end.message)
     mend(results)
     (entry,) = status.read(results)
-    assert entry.state in ("failed", "broken off"), entry  # the disk has no room for a status, too
+    assert entry.state in ("failed", "crashed"), entry  # the disk has no room for a status, too
     assert records.read(results).records == ()
     folder = folder_of(results)
     assert {one.found for one in integrity.check(folder)} == {"whole"}

@@ -151,7 +151,7 @@ def test_status_lists_everything_as_what_it_is(hostile):
     )
     assert why["?[2J?"] == why["not-?-utf8"] == "a folder, and not of a run"
     assert entries["link-history.csv"]["notes"] == ["history.csv is not a file, but a link"]
-    assert states["wrong"] == states["huge-number"] == "broken off"
+    assert states["wrong"] == states["huge-number"] == "crashed"
     assert entries["wrong"]["notes"] == ["status.json is damaged"]
     assert tree_of(hostile.parent) == before
     text = kreproduce("status", "--results", hostile)

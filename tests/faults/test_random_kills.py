@@ -44,7 +44,7 @@ def test_killed_at_random_moments(kills, reference, tmp_path, tally):
 def is_inside_an_epoch(results):
     (entry,) = status.read(results)
     # A whole network of these settings there cannot be: of one of two blocks a record is refused.
-    assert entry.state in ("broken off", "done", "damaged")
+    assert entry.state in ("crashed", "done", "damaged")
     assert len(records.read(results).records) == (entry.state == "done")
     return bool(entry.step)
 

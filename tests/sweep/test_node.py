@@ -126,7 +126,7 @@ def test_a_lock_that_stays_is_not_waited_for_long(tmp_path, monkeypatch):
     holder.claim()
     outcome = asyncio.run(Node().run(order(tmp_path, again=True)))
     holder.close()
-    assert (outcome.state, outcome.why) == ("under way", None)
+    assert (outcome.state, outcome.why) == ("running", None)
 
 
 def test_how_far_it_is(tmp_path):
