@@ -76,3 +76,18 @@ def kreproduce(tmp_path):
 
     run.folder = folder
     return run
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path_factory, monkeypatch):
+    """Puts a shell script of this name before everything else in PATH; `says` writes one."""
+    folder = tmp_path_factory.mktemp("nvidia")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def write(body):
+        script = folder / "nvidia-smi"
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+
+    return write

@@ -24,3 +24,8 @@ def write_images(folder: Path, counts, size=12, suffix=".png", seed=0):
             pixels = rng.integers(0, 100, (size, size, 3), np.uint8)
             pixels[..., number % 3] += 120
             Image.fromarray(pixels).save(home / f"{i:03d}{suffix}")
+
+
+def says(listed):
+    """The body of an `nvidia-smi` that lists GPUs so; for the fixture of this name."""
+    return f"test \"$*\" = -L || exit 64\ncat <<'END'\n{listed}\nEND"
