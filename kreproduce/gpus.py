@@ -11,6 +11,9 @@ from kreproduce.errors import printable
 
 _PATIENCE = 20  # seconds; a driver that hangs is as good as none
 _DEVICE_FILES = Path("/dev")
+NO_TOOL = "there is no nvidia-smi"
+"""The fault of a machine that does not have it."""
+
 _CHOSEN = re.compile(r"[0-9]+|(GPU|MIG)-\S+")
 _LISTED = re.compile(r"(?:GPU [0-9]+: (?P<name>.*?)|.*?) *\(UUID: (?P<uuid>(?:GPU|MIG)-[-/\w]+)\)")
 
@@ -96,7 +99,7 @@ def _nvidia_smi() -> tuple[tuple[Gpu, ...], str | None]:
             check=False,
         )
     except FileNotFoundError:
-        return (), "there is no nvidia-smi"
+        return (), NO_TOOL
     except subprocess.TimeoutExpired:
         return (), f"nvidia-smi has not answered within {_PATIENCE} s"
     except OSError as error:

@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+TWO_GPUS = """GPU 0: NVIDIA H200 (UUID: GPU-1b2c3d4e-0000-1111-2222-333344445555)
+GPU 1: Tesla V100-SXM2-16GB (UUID: GPU-aaaaaaaa-0000-1111-2222-333344445555)
+"""
+"""What `nvidia-smi -L` prints of a machine with two."""
+
 
 def tree(folder):
     """Everything below a folder, with the content of its files."""

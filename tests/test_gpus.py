@@ -4,14 +4,11 @@ import errno
 import os
 
 import pytest
-from support import says
+from support import TWO_GPUS, says
 
 from kreproduce import gpus
 from kreproduce.gpus import Machine
 
-TWO = """GPU 0: NVIDIA H200 (UUID: GPU-1b2c3d4e-0000-1111-2222-333344445555)
-GPU 1: Tesla V100-SXM2-16GB (UUID: GPU-aaaaaaaa-0000-1111-2222-333344445555)
-"""
 DIVIDED = """GPU 0: NVIDIA H200 (UUID: GPU-11111111-0000-1111-2222-333344445555)
   MIG 1g.18gb     Device  0: (UUID: MIG-22222222-0000-1111-2222-333344445555)
   MIG 1g.18gb     Device  1: (UUID: MIG-GPU-33333333-0000-1111-2222-333344445555/1/0)
@@ -29,7 +26,7 @@ def devices(tmp_path_factory, monkeypatch):
 
 
 def test_by_their_uuids(nvidia_smi):
-    nvidia_smi(says(TWO))
+    nvidia_smi(says(TWO_GPUS))
     assert gpus.visible() == [
         "GPU-1b2c3d4e-0000-1111-2222-333344445555",
         "GPU-aaaaaaaa-0000-1111-2222-333344445555",
@@ -79,13 +76,13 @@ def test_no_nvidia_smi(monkeypatch, tmp_path):
     ],
 )
 def test_what_the_user_has_chosen(nvidia_smi, monkeypatch, chosen, seen):
-    nvidia_smi(says(TWO))
+    nvidia_smi(says(TWO_GPUS))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert gpus.visible() == seen
 
 
 def test_what_a_machine_with_gpus_has(nvidia_smi):
-    nvidia_smi(says(TWO))
+    nvidia_smi(says(TWO_GPUS))
     machine = gpus.detect()
     assert [gpu.name for gpu in machine.gpus] == ["NVIDIA H200", "Tesla V100-SXM2-16GB"]
     assert (machine.fault, machine.chosen) == (None, None)
@@ -108,7 +105,7 @@ def test_a_machine_without_gpus(monkeypatch, tmp_path, devices):
 
 @pytest.mark.parametrize("hidden", ["", "-1", "NoDevFiles"])
 def test_who_hides_the_gpus_expects_none(nvidia_smi, monkeypatch, hidden):
-    nvidia_smi(says(TWO))
+    nvidia_smi(says(TWO_GPUS))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     machine = gpus.detect()
     assert machine.has_gpu
