@@ -6,6 +6,7 @@ import os
 import platform
 from pathlib import Path
 
+from kreproduce import nvidia
 from kreproduce.errors import SettingsError, nearest, printable
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -66,7 +67,11 @@ def tune() -> None:
 
     HDF5 is to lock no file of weights: a run's own lock keeps others out, and HDF5 fails on file
     systems that have no locks.
+
+    NVIDIA's libraries are loaded that TensorFlow does not find where pip puts them.
     """
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if name() == "tensorflow":
+        nvidia.load_libraries()

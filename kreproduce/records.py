@@ -321,6 +321,12 @@ def read(results: Path) -> Found:
 
 def read_record(folder: Path) -> Record | str:
     """The record in a run's folder, or why there is none that counts."""
+    record = read_alone(folder)
+    return record if isinstance(record, str) else fault_beside(folder, record) or record
+
+
+def read_alone(folder: Path) -> Record | str:
+    """As `read_record`, whatever the history and the predictions beside the record are."""
     if folder.is_symlink():
         return "it is a link"
     try:
@@ -334,7 +340,7 @@ def read_record(folder: Path) -> Record | str:
         return f"record.json {record}"
     if record.run != folder.name:
         return f"its record is that of {record.run}"
-    return fault_beside(folder, record) or record
+    return record
 
 
 def decoded(content: bytes) -> Record | str:
@@ -390,7 +396,20 @@ def read_predictions(folder: Path, record: Record) -> Predictions | str:
 def fault_beside(folder: Path, record: Record) -> str | None:
     """What is wrong with the history and the predictions beside a record, if anything is."""
     found = read_predictions(folder, record)
-    return found if isinstance(found, str) else _history_fault(folder, record)
+    return found if isinstance(found, str) else history_fault(folder, record)
+
+
+def history_fault(folder: Path, record: Record) -> str | None:
+    """What is wrong with the history beside a record, if anything is."""
+    try:
+        content = files.read(folder / "history.csv", LARGEST)
+    except FileNotFoundError:
+        return "its history.csv is missing"
+    except files.UnfitError as error:
+        return f"its history.csv {error}"
+    if history_digest(content) != record.history:
+        return "its history.csv was changed after it was written, or is damaged"
+    return None
 
 
 def history_digest(content: bytes) -> str:
@@ -409,18 +428,6 @@ def checksum(values: Mapping[str, Any]) -> str:
 def weights_name(rule: Rule) -> str:
     """The name of the file with the weights that a rule kept."""
     return f"{rule}.weights.h5"
-
-
-def _history_fault(folder: Path, record: Record) -> str | None:
-    try:
-        content = files.read(folder / "history.csv", LARGEST)
-    except FileNotFoundError:
-        return "its history.csv is missing"
-    except files.UnfitError as error:
-        return f"its history.csv {error}"
-    if history_digest(content) != record.history:
-        return "its history.csv was changed after it was written, or is damaged"
-    return None
 
 
 def _folders(runs: Path) -> list[Path]:

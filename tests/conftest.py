@@ -13,6 +13,8 @@ from kreproduce.interruption import REQUESTS
 
 # Before TensorFlow is imported: without this it writes about missing GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What the tests hold is what a CPU computes.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 backend.tune()  # as the command line does
 
 _SCRIPT = """
@@ -76,3 +78,18 @@ def kreproduce(tmp_path):
 
     run.folder = folder
     return run
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path_factory, monkeypatch):
+    """Puts a shell script of this name before everything else in PATH; `says` writes one."""
+    folder = tmp_path_factory.mktemp("nvidia")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def write(body):
+        script = folder / "nvidia-smi"
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+
+    return write

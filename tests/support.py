@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+TWO_GPUS = """GPU 0: NVIDIA H200 (UUID: GPU-1b2c3d4e-0000-1111-2222-333344445555)
+GPU 1: Tesla V100-SXM2-16GB (UUID: GPU-aaaaaaaa-0000-1111-2222-333344445555)
+"""
+"""What `nvidia-smi -L` prints of a machine with two."""
+
 
 def tree(folder):
     """Everything below a folder, with the content of its files."""
@@ -24,3 +29,8 @@ def write_images(folder: Path, counts, size=12, suffix=".png", seed=0):
             pixels = rng.integers(0, 100, (size, size, 3), np.uint8)
             pixels[..., number % 3] += 120
             Image.fromarray(pixels).save(home / f"{i:03d}{suffix}")
+
+
+def says(listed):
+    """The body of an `nvidia-smi` that lists GPUs so; for the fixture of this name."""
+    return f"test \"$*\" = -L || exit 64\ncat <<'END'\n{listed}\nEND"

@@ -27,15 +27,41 @@ def run(tmp_path):
 
 
 OTHER = Checked("best_val_accuracy.weights.h5", "missing")
+RECORD = [
+    Checked("record.json", "whole"),
+    Checked("history.csv", "whole"),
+    Checked("predictions.csv.gz", "whole"),
+]
 
 
 def test_whole_files(run):
-    assert integrity.check(run) == [Checked(FILE, "whole"), OTHER]
+    assert integrity.check(run) == [*RECORD, Checked(FILE, "whole"), OTHER]
 
 
-def test_a_changed_file(run):
-    (run / FILE).write_text("other content")
-    assert integrity.check(run) == [Checked(FILE, "damaged"), OTHER]
+@pytest.mark.parametrize("name", ["history.csv", "predictions.csv.gz", FILE])
+def test_a_changed_file(run, name):
+    (run / name).write_text("other content")
+    found = {one.file: one.found for one in integrity.check(run)}
+    assert found.pop(name) == "damaged"
+    assert found.pop(OTHER.file) == "missing"
+    assert set(found.values()) == {"whole"}
+
+
+@pytest.mark.parametrize("name", ["history.csv", "predictions.csv.gz"])
+def test_a_file_that_a_record_does_not_count_without(run, name):
+    (run / name).unlink()
+    assert Checked(name, "missing") in integrity.check(run)
+
+
+def test_of_a_damaged_record_nothing_else_is_known(run):
+    (run / "record.json").write_text("{")
+    assert integrity.check(run) == [Checked("record.json", "damaged")]
+
+
+def test_a_record_that_came_from_git(run):
+    """Without weights, whose files git does not take."""
+    (run / FILE).unlink()
+    assert integrity.check(run) == [*RECORD, Checked(FILE, "missing"), OTHER]
 
 
 @pytest.mark.parametrize("what", ["link", "pipe", "folder"])
@@ -47,12 +73,7 @@ def test_what_is_no_file_is_damaged(run, tmp_path, what):
         os.mkfifo(run / FILE)
     else:
         (run / FILE).mkdir()
-    assert integrity.check(run)[0] == Checked(FILE, "damaged")
-
-
-def test_a_record_without_its_weights_is_not_damaged(run):
-    (run / FILE).unlink()
-    assert integrity.check(run)[0] == Checked(FILE, "missing")
+    assert Checked(FILE, "damaged") in integrity.check(run)
 
 
 def test_checkpoints(tmp_path):

@@ -25,7 +25,7 @@ def status(
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hash checkpoints and weights anew; 9 on damage.")
+        bool, typer.Option("--verify", help="Hash records and what they name anew; 9 on damage.")
     ] = False,
 ) -> None:
     """Say what became of every run: done, running, interrupted, failed, crashed, damaged."""
@@ -96,7 +96,17 @@ def _totals(found: "Found", results: Path, verify: bool) -> list[str]:
         hashed = [str(one.found) for _, checked in found for one in checked]
         kinds = ("whole", "damaged", "missing")
         lines.append("files: " + ", ".join(f"{hashed.count(kind)} {kind}" for kind in kinds))
+        lines += _unverified([one for _, checked in found for one in checked])
     return lines
+
+
+def _unverified(checked: "list[Checked]") -> list[str]:
+    """What could not be looked at: weights, which do not come with a record from git."""
+    missing = sum(one.found == "missing" and one.is_weights for one in checked)
+    if not missing:
+        return []
+    files = "1 file" if missing == 1 else f"{missing} files"
+    return [f"{files} of weights are not here, as in a copy from git: they were not verified"]
 
 
 def _damaged(checked: "list[Checked]") -> "list[Checked]":

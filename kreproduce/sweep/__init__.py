@@ -8,7 +8,7 @@ overview.py   all of that in words
 places.py     what the command line says of where runs are started
 runner.py     so many runs at a time, until all have ended
 computer.py   what the runner needs of a place for runs
-here.py       this machine as such a place, with the GPUs that gpus.py finds, or else its cores
+here.py       this machine as such a place, with its GPUs, or else its cores
 cores.py      the cores that this process may use, dealt out to runs side by side
 children.py   the command line, the log and the end of one run's process
 cluster.py    a Ray cluster as such a place, reached by connection.py

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from kreproduce import gpus
 from kreproduce.errors import SettingsError, quoted
-from kreproduce.sweep import cores, gpus
+from kreproduce.sweep import cores
 from kreproduce.sweep.children import run_command
 from kreproduce.sweep.computer import Computer
 from kreproduce.sweep.cores import Cores

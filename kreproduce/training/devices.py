@@ -13,9 +13,12 @@ from typing import Any
 
 import keras
 
-from kreproduce import scheduling
+from kreproduce import scheduling, unseen_gpus
 from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, printable, quoted
 from kreproduce.experiment import Experiment
+
+CPU = "cpu"
+"""The choice of the CPU, whatever else there is."""
 
 _STEPS_PER_EXECUTION = 8
 
@@ -76,20 +79,31 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
     is computed, because determinism must be asked for first.
 
     Args:
-        choice: "all", a number of devices, or their indices, say "0,2" (one index: "2,").
+        choice: "all", a number of devices, or their indices, say "0,2" (one index: "2,"); or
+            "cpu", also where there are GPUs.
         deterministic: whether equal runs must give equal weights; None is yes on a CPU, where it
             costs next to nothing, and no on a GPU.
 
     Raises:
-        SettingsError: `choice` asks for devices that are not there.
+        SettingsError: `choice` asks for devices that are not there; or it is not "cpu", the
+            backend sees no GPU, and the machine has one.
     """
     backend = keras.backend.backend()
-    if deterministic or (deterministic is None and _has_no_gpu(backend)):
+    if deterministic:
+        _be_deterministic(backend)
+    cpu = choice == CPU
+    if cpu:
+        _leave_gpus_alone(backend)
+        choice = "1"
+    has_gpu = not cpu and _has_gpu(backend)
+    if not cpu and not has_gpu:
+        unseen_gpus.check(backend)
+    if deterministic is None and not has_gpu:
         _be_deterministic(backend)
         deterministic = True
     if backend == "tensorflow":
-        return _tensorflow(choice, bool(deterministic))
-    gpus = _gpu_names(backend)
+        return _tensorflow(choice, has_gpu, bool(deterministic))
+    gpus = _gpu_names(backend) if has_gpu else ()
     chosen = chosen_of(choice, len(gpus), "GPU") if gpus else chosen_of(choice, 1, "CPU")
     if choice != "all" and chosen != (0,):
         raise SettingsError(
@@ -139,7 +153,7 @@ def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:
         return tuple(range(there))
     if not parts or not all(part.isascii() and part.isdigit() for part in parts):
         raise SettingsError(
-            f"--devices takes all, a number or a list such as 0,2, not {quoted(choice)}"
+            f"--devices takes all, cpu, a number or a list such as 0,2, not {quoted(choice)}"
         )
     numbers = tuple(int(part[:9]) for part in parts)
     if "," not in choice:
@@ -233,12 +247,30 @@ def peak_memory(devices: Devices) -> int | None:
     return int(torch.cuda.max_memory_allocated())
 
 
-def _has_no_gpu(backend: str) -> bool:
+def _has_gpu(backend: str) -> bool:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return not tf.config.list_physical_devices("GPU")
-    return not _gpu_names(backend)
+        return bool(tf.config.list_physical_devices("GPU"))
+    return bool(_gpu_names(backend))
+
+
+def _leave_gpus_alone(backend: str) -> None:
+    """Have the backend compute on the CPU, and take none of a GPU's memory."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.set_visible_devices([], "GPU")
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_platforms", "cpu")  # without effect once it has computed
+        jax.config.update("jax_default_device", jax.devices("cpu")[0])
+    elif _gpu_names(backend):
+        raise SettingsError(
+            "--devices cpu: Keras takes PyTorch's GPU as soon as it is imported; set the "
+            "environment variable KERAS_TORCH_DEVICE=cpu instead"
+        )
 
 
 def _gpu_names(backend: str) -> tuple[str, ...]:
@@ -246,6 +278,8 @@ def _gpu_names(backend: str) -> tuple[str, ...]:
         import jax
 
         return tuple(device.device_kind for device in jax.devices() if device.platform == "gpu")
+    if os.environ.get("KERAS_TORCH_DEVICE") == "cpu":
+        return ()
     import torch
 
     return tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
@@ -267,17 +301,17 @@ def _be_deterministic(backend: str) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
 
 
-def _tensorflow(choice: str, deterministic: bool) -> Devices:
+def _tensorflow(choice: str, has_gpu: bool, deterministic: bool) -> Devices:
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
+    if not has_gpu:
         # Several only where they were configured, as for a test of what several GPUs do.
         cpus = tf.config.list_logical_devices("CPU")
         chosen = chosen_of(choice, len(cpus), "CPU")
         return Devices(
             False, _cpu_names(len(chosen)), _several("CPU", chosen), deterministic=deterministic
         )
+    gpus = tf.config.list_physical_devices("GPU")
     chosen = chosen_of(choice, len(gpus), "GPU")
     tf.config.set_visible_devices([gpus[i] for i in chosen], "GPU")
     details = [tf.config.experimental.get_device_details(gpus[i]) for i in chosen]

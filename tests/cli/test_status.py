@@ -100,18 +100,35 @@ def test_verify_ends_with_9_on_damage_only(kreproduce, runs):
     (runs["damaged"].path / "record.json").unlink()
     result = kreproduce("status", "--verify")
     assert (result.code, result.imported) == (0, [])
-    assert result.output.endswith("files: 8 whole, 0 damaged, 1 missing\n")
+    assert "files: 11 whole, 0 damaged, 1 missing\n" in result.output
     runs["done"].weights(RULE).write_bytes(b"waights")
     result = kreproduce("status", "--verify")
     assert result.code == 9
     assert "damaged: best_val_loss.weights.h5\n" in result.output
-    assert result.output.endswith("files: 7 whole, 1 damaged, 1 missing\n")
+    assert "files: 10 whole, 1 damaged, 1 missing\n" in result.output
     entries = json.loads(kreproduce("status", "--verify", "--json").output)
     (entry,) = (entry for entry in entries if entry["state"] == "done")
     damaged = {"file": "best_val_loss.weights.h5", "found": "damaged"}
     assert damaged in entry["verified"]
     runs["done"].weights(RULE).unlink()
     assert kreproduce("status", "--verify").code == 0
+
+
+def test_verify_says_what_it_cannot_verify(kreproduce):
+    """Records from git, without their weights."""
+    results = kreproduce.folder / "results"
+    folder = recorded.write(results, recorded.record_of(resolve({"dataset": "digits"})))
+    result = kreproduce("status", "--verify")
+    assert result.code == 0
+    assert result.output.endswith(
+        "files: 3 whole, 0 damaged, 2 missing\n"
+        "2 files of weights are not here, as in a copy from git: they were not verified\n"
+    )
+    (folder / "predictions.csv.gz").write_bytes(b"other content")
+    result = kreproduce("status", "--verify")
+    assert result.code == 9
+    assert "damaged: predictions.csv.gz\n" in result.output
+    assert "files: 2 whole, 1 damaged, 2 missing\n" in result.output
 
 
 def test_a_damaged_run_fails_the_check(kreproduce, runs):

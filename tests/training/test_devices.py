@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import tensorflow as tf
+from support import TWO_GPUS, says
 
 from kreproduce.errors import SettingsError
 from kreproduce.training import devices
@@ -52,6 +53,28 @@ def test_devices_that_are_not_there_are_refused(gpus, choice):
     gpus(3)
     with pytest.raises(SettingsError, match="--devices"):
         devices.find(choice)
+
+
+def test_the_cpu_is_taken_where_there_are_gpus(gpus, monkeypatch):
+    visible = gpus(3)
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda found, kind: visible.append((found, kind))
+    )
+    found = devices.find("cpu")
+    assert visible == [([], "GPU")]
+    assert (found.gpu, found.replicas, found.deterministic) == (False, 1, True)
+    assert not any("GPU-" in name for name in found.names)
+
+
+def test_a_gpu_that_tensorflow_does_not_see_is_no_reason_to_take_the_cpu(gpus, nvidia_smi):
+    nvidia_smi(says(TWO_GPUS))
+    gpus(0)
+    for choice in ("all", "1"):
+        with pytest.raises(SettingsError, match=r"this machine has 2 NVIDIA GPUs .*--devices cpu"):
+            devices.find(choice)
+    assert devices.find("cpu").gpu is False
+    gpus(1)
+    assert devices.find().gpu
 
 
 def test_a_variable_says_how_many_threads_there_are(monkeypatch):

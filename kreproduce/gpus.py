@@ -1,0 +1,145 @@
+"""The NVIDIA GPUs of this machine, found without importing a backend."""
+
+import errno
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from kreproduce.errors import printable
+
+_PATIENCE = 20  # seconds; a driver that hangs is as good as none
+_DEVICE_FILES = Path("/dev")
+NO_TOOL = "there is no nvidia-smi"
+"""The fault of a machine that does not have it."""
+
+_CHOSEN = re.compile(r"[0-9]+|(GPU|MIG)-\S+")
+_LISTED = re.compile(r"(?:GPU [0-9]+: (?P<name>.*?)|.*?) *\(UUID: (?P<uuid>(?:GPU|MIG)-[-/\w]+)\)")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU, or a part of one that is divided (MIG).
+
+    Attributes:
+        name: the model, as the driver calls it.
+        uuid: what CUDA_VISIBLE_DEVICES takes for it: CUDA numbers them otherwise than nvidia-smi.
+    """
+
+    name: str
+    uuid: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What says that this machine has NVIDIA GPUs, and which of them are for this process.
+
+    Attributes:
+        gpus: what nvidia-smi lists, with a divided one's parts in its place.
+        fault: why it lists none, in a few words; None if it does.
+        device_files: those of GPUs in /dev, which are there as soon as the driver is loaded.
+        chosen: what CUDA_VISIBLE_DEVICES names; None if it is not set, empty if it names none.
+    """
+
+    gpus: tuple[Gpu, ...] = ()
+    fault: str | None = None
+    device_files: tuple[str, ...] = ()
+    chosen: tuple[str, ...] | None = None
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether there is one, usable or not."""
+        return bool(self.gpus or self.device_files)
+
+    @property
+    def expects_gpu(self) -> bool:
+        """Whether a backend should see one: there is one, and nobody has hidden it."""
+        return self.has_gpu and self.chosen != ()
+
+
+def detect() -> Machine:
+    """What there is, asked of nvidia-smi, /dev and CUDA_VISIBLE_DEVICES now."""
+    found, fault = _nvidia_smi()
+    return Machine(found, fault, _device_files(), chosen())
+
+
+def visible() -> list[str]:
+    """What to write into CUDA_VISIBLE_DEVICES for each GPU that a process started now would see.
+
+    Empty if there are none, or unknown.
+    """
+    names = chosen()
+    return list(names) if names is not None else [gpu.uuid for gpu in _nvidia_smi()[0]]
+
+
+def chosen() -> tuple[str, ...] | None:
+    """The GPUs that CUDA_VISIBLE_DEVICES names; None if it is not set.
+
+    As CUDA has it: the first that is no device ends the list, so "", "-1" and what schedulers
+    write for a job without GPUs ("NoDevFiles") name none.
+    """
+    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if value is None:
+        return None
+    names = [name.strip() for name in value.split(",")]
+    end = next((i for i, name in enumerate(names) if not _CHOSEN.fullmatch(name)), len(names))
+    return tuple(names[:end])
+
+
+def _nvidia_smi() -> tuple[tuple[Gpu, ...], str | None]:
+    """The GPUs that nvidia-smi lists, and why if there are none."""
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "-L"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except FileNotFoundError:
+        return (), NO_TOOL
+    except subprocess.TimeoutExpired:
+        return (), f"nvidia-smi has not answered within {_PATIENCE} s"
+    except OSError as error:
+        return (), f"nvidia-smi cannot be run: {error.strerror or error}"
+    found = _listed(done.stdout)
+    if done.returncode == 0 and found:
+        return found, None
+    said = next((line for line in (done.stdout + done.stderr).splitlines() if line.strip()), "")
+    return (), f"nvidia-smi says: {printable(said.strip())}" if said else "nvidia-smi lists none"
+
+
+def _listed(text: str) -> tuple[Gpu, ...]:
+    """The GPUs in what `nvidia-smi -L` prints."""
+    found: list[Gpu] = []
+    name = "NVIDIA GPU"
+    for line in text.splitlines():
+        match = _LISTED.match(line)
+        if match is None:
+            continue
+        uuid = match["uuid"]
+        name = printable(match["name"]) if match["name"] else name
+        if uuid.startswith("MIG") and found and found[-1].uuid.startswith("GPU"):
+            found.pop()  # the whole of which these are the parts
+        found.append(Gpu(name, uuid))
+    return tuple(found)
+
+
+def _device_files() -> tuple[str, ...]:
+    """The files of GPUs, without those that a scheduler withholds from this process."""
+    files = sorted(_DEVICE_FILES.glob("nvidia[0-9]*"))
+    return tuple(str(file) for file in files if not _is_withheld(file))
+
+
+def _is_withheld(file: Path) -> bool:
+    """Whether a control group denies the file: a job's that asked for no GPU.
+
+    Who only lacks the rights to it has a GPU and something to mend.
+    """
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return False

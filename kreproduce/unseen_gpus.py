@@ -1,0 +1,112 @@
+"""Why a backend sees no GPU where there is one, and what mends it.
+
+Nothing computes on the CPU without a word because of it.
+"""
+
+import os
+import re
+import shlex
+import sys
+from importlib import metadata
+
+from kreproduce import gpus
+from kreproduce.errors import SettingsError, printable, some
+from kreproduce.gpus import NO_TOOL, Gpu, Machine
+
+_PROPER = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+# By which a backend is told to compute on the CPU.
+_TO_THE_CPU = {"jax": "JAX_PLATFORMS", "torch": "KERAS_TORCH_DEVICE"}
+# What a backend answers when it is asked why it has no GPU.
+_QUESTIONS = {
+    "tensorflow": "from kreproduce import backend; backend.tune(); import tensorflow; "
+    "tensorflow.config.list_physical_devices('GPU')",
+    "jax": "import jax; jax.devices('gpu')",
+    "torch": "import torch; torch.cuda.init()",
+}
+
+
+def check(backend: str) -> None:
+    """Refuse to compute on the CPU because a backend sees no GPU where there is one.
+
+    Nothing is refused where somebody has hidden the GPUs or has told the backend to take the CPU.
+
+    Args:
+        backend: which has been asked, and sees none.
+
+    Raises:
+        SettingsError: there is one; says what is missing and the command that mends it.
+    """
+    told = os.environ.get(_TO_THE_CPU.get(backend, ""), "").partition(",")[0]
+    machine = gpus.detect()
+    if machine.expects_gpu and told != "cpu":
+        raise SettingsError(why(machine, backend))
+
+
+def why(machine: Machine, backend: str) -> str:
+    """Why a backend sees none of a machine's GPUs, and what to do, in one sentence."""
+    names = [gpu.name for gpu in machine.gpus] or list(machine.device_files)
+    count = "an NVIDIA GPU" if len(names) == 1 else f"{len(names)} NVIDIA GPUs"
+    return (
+        f"this machine has {count} ({some(sorted(set(names)))}), but {_PROPER[backend]} sees none: "
+        f"{_cause(machine, backend)}, or compute on the CPU with --devices cpu"
+    )
+
+
+def _cause(machine: Machine, backend: str) -> str:
+    """What is wrong, and what mends it."""
+    if machine.gpus and machine.chosen and not _is_there(machine.chosen[0], machine.gpus):
+        return (
+            f"CUDA_VISIBLE_DEVICES={printable(machine.chosen[0])} is none of them; unset it, or "
+            "name one that `nvidia-smi -L` lists"
+        )
+    # Where there is no nvidia-smi, as in a container, the driver may work all the same.
+    missing = _missing(backend) if machine.fault in (None, NO_TOOL) else None
+    if missing is not None:
+        return missing
+    if machine.fault:
+        return (
+            f"the NVIDIA driver does not work ({machine.fault}); install it, or restart the "
+            "machine after an update of it, until `nvidia-smi -L` lists the GPU"
+        )
+    return f'for the reason, run {sys.executable} -c "{_QUESTIONS[backend]}"'
+
+
+def _is_there(name: str, listed: tuple[Gpu, ...]) -> bool:
+    """Whether CUDA knows one of these GPUs by a number or the beginning of a UUID."""
+    if name.isdigit():
+        return int(name) < len(listed)
+    return any(gpu.uuid.startswith(name) for gpu in listed)
+
+
+def _missing(backend: str) -> str | None:
+    """What a backend needs for GPUs and is not installed, and the command that installs it."""
+    try:
+        version = metadata.version(backend)
+    except metadata.PackageNotFoundError:  # as of a system's own package
+        return None
+    if backend == "torch":
+        built = f"PyTorch {version} is built for the CPU alone"
+        mended = _pip("--force-reinstall", "torch")
+        return f"{built}; {mended}" if version.endswith("+cpu") else None
+    if backend == "jax":
+        if any(map(_is_installed, ("jax-cuda12-plugin", "jax-cuda13-plugin"))):
+            return None
+        return f"JAX's CUDA plugin is not installed; {_pip(f'jax[cuda12]=={version}')}"
+    needed = [text for text in metadata.requires(backend) or () if "and-cuda" in text]
+    names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in needed]
+    absent = [name for name in names if not _is_installed(name)]
+    mended = _pip(f"tensorflow[and-cuda]=={version}")
+    what = f"NVIDIA's libraries for it are not installed ({some(absent)})"
+    return f"{what}; {mended}" if absent else None
+
+
+def _pip(*arguments: str) -> str:
+    return "run " + shlex.join([sys.executable, "-m", "pip", "install", *arguments])
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,62 @@
+"""What a run computes on under the active Keras backend, where the machine has GPUs.
+
+`KERAS_BACKEND` chooses which; nvidia-smi is a script.
+"""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+from support import TWO_GPUS, says
+
+from kreproduce.errors import SettingsError
+from kreproduce.training import devices
+
+BACKEND = keras.backend.backend()
+
+
+@pytest.fixture
+def two_gpus(nvidia_smi, monkeypatch):
+    """The machine has them; the backend sees none, for there are none of these."""
+    for variable in ("JAX_PLATFORMS", "KERAS_TORCH_DEVICE"):
+        monkeypatch.delenv(variable, raising=False)
+    nvidia_smi(says(TWO_GPUS))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1b2c3d4e")
+
+
+@pytest.mark.parametrize("choice", ["all", "1", "0,1"])
+def test_gpus_that_the_backend_does_not_see_are_no_reason_to_take_the_cpu(two_gpus, choice):
+    with pytest.raises(SettingsError, match=r"this machine has 2 NVIDIA GPUs .*--devices cpu$"):
+        devices.find(choice)
+
+
+def test_the_cpu_is_taken_when_it_is_asked_for(two_gpus):
+    found = devices.find("cpu")
+    assert (found.gpu, len(found.names), found.deterministic) == (False, 1, True)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    assert model.predict(np.ones((4, 3)), verbose=0).shape == (4, 2)
+
+
+def test_who_hides_the_gpus_has_asked_for_the_cpu(two_gpus, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert devices.find().gpu is False
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX's devices")
+def test_the_cpu_is_taken_where_jax_sees_a_gpu(monkeypatch):
+    import jax
+
+    gpu = types.SimpleNamespace(platform="gpu", device_kind="NVIDIA H200")
+    real = jax.devices
+    monkeypatch.setattr(jax, "devices", lambda kind=None: real(kind) if kind else [gpu])
+    assert devices.find("1").names == ("NVIDIA H200",)
+    before = jax.config.jax_platforms, jax.config.jax_default_device
+    try:
+        found = devices.find("cpu")
+        assert (jax.config.jax_platforms, jax.config.jax_default_device.platform) == ("cpu",) * 2
+    finally:
+        for name, value in zip(("jax_platforms", "jax_default_device"), before, strict=True):
+            jax.config.update(name, value)
+    assert found.gpu is False
+    assert "NVIDIA H200" not in found.names
