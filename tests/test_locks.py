@@ -59,3 +59,9 @@ def test_the_lock_for_gpus_holds_what_the_extra_adds_and_nothing_besides():
     assert added.keys() == {canonicalize_name(needed.name) for needed in extra("cuda")} - {
         "tensorflow"
     }
+
+
+def test_cudnn_is_one_for_the_authors_gpus():
+    """The Tesla V100 (Volta) and P100 (Pascal), which 9.11 and later do without."""
+    version = locked("requirements-cuda.lock")["nvidia-cudnn-cu12"]
+    assert [int(part) for part in version.split(".")[:2]] < [9, 11]
