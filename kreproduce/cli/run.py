@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce import backend, quiet, scheduling, unseen_gpus
+from kreproduce.cli.download import Download
 from kreproduce.errors import SettingsError, StateError
 from kreproduce.gpus import CPU
 from kreproduce.interruption import Interruptions
@@ -203,7 +204,8 @@ def _train(
     if location.kind == "tfds" and location.path is None:
         if choice.devices != CPU:
             unseen_gpus.check_soon()  # and not when all is there
-        prepare.prepare(experiment.dataset)
+        with Download(experiment.dataset) as download:
+            prepare.prepare(experiment.dataset, watch=download)
         location = sources.locate(experiment.dataset, None)
     images = dataset.load(experiment, location)
     folder.claim()
