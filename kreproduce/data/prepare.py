@@ -207,6 +207,7 @@ def _prepared(dataset: str, root: Path, extracted: Path) -> Path:
         # TensorFlow writes on standard error, TFDS draws bars there, and prints what it does as if
         # it downloaded.
         with quiet.standard_error(), contextlib.redirect_stdout(io.StringIO()), _temporary():
+            import tensorflow  # noqa: F401  # TFDS would in a thread, for which a Ctrl-C has to wait
             import tensorflow_datasets as tfds
 
             builder = tfds.builder(dataset, data_dir=root)

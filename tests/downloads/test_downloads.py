@@ -71,11 +71,11 @@ def largest_file(size):
 
 
 class Begun:
-    """A `kreproduce data prepare cifar10` under way."""
+    """A `kreproduce data prepare` under way."""
 
-    def __init__(self, data, stderr=subprocess.PIPE, **own):
+    def __init__(self, data, dataset="cifar10", stderr=subprocess.PIPE, **own):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kreproduce", "data", "prepare", "cifar10"],
+            [sys.executable, "-m", "kreproduce", "data", "prepare", dataset],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
@@ -218,7 +218,7 @@ def test_a_terminal_is_shown_a_bar_in_bytes(host, data):
     host.manner = "broken"
     terminal, other = pty.openpty()
     shown = b""
-    with Begun(data, other, TERM="xterm", COLUMNS="120") as begun:
+    with Begun(data, stderr=other, TERM="xterm", COLUMNS="120") as begun:
         os.close(other)
         with contextlib.suppress(OSError):  # as Linux says that nobody has the other end any more
             while part := os.read(terminal, 4096):
@@ -333,6 +333,22 @@ def test_after_all_that_can_go_wrong_the_next_try_prepares_it(kreproduce, host, 
     again = kreproduce("data", "prepare", "cifar10")
     assert (again.code, again.message, again.imported) == (0, "", [])
     assert len(host.asked) == asked
+
+
+@pytest.mark.slow
+def test_it_is_stopped_while_the_images_are_prepared(host, data):
+    """What was downloaded is kept, and nothing of what was begun."""
+    with Begun(data, "malaria") as begun:
+        begun.wait_for("unpacking malaria")
+        while not list(data.glob("malaria/incomplete.*")):
+            assert begun.process.poll() is None
+            time.sleep(0.01)
+        code, said = begun.end(signal.SIGTERM)
+    assert (code, said) == (143, "kreproduce: interrupted by SIGTERM\n")
+    assert download.is_downloaded("malaria", data)
+    left = [path for path in data.rglob("*") if "downloads" not in path.parts]
+    assert left == [data / "malaria"]
+    assert not list(data.rglob("*incomplete*"))
 
 
 @pytest.mark.slow
