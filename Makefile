@@ -58,10 +58,12 @@ bench-gpu: $(VENV)/ready      ## measure this GPU
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
 	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16
 
-tables: $(VENV)/ready         ## write results/tables and results/claims from the paper and the records
+GENERATED := results/tables results/claims docs/reproduction.md
+tables: $(VENV)/ready         ## write tables, claims, figure and report from the paper and the records
 	$(BIN)/kreproduce table all --write
 	$(BIN)/kreproduce claims --write
 	$(BIN)/kreproduce plot frontier
+	$(BIN)/kreproduce claims --format report > docs/reproduction.md
 
 table-%: $(VENV)/ready        ## make table-5
 	$(BIN)/kreproduce table $*
@@ -69,9 +71,9 @@ table-%: $(VENV)/ready        ## make table-5
 audit: $(VENV)/ready          ## recompute what the paper states
 	$(BIN)/kreproduce audit
 
-check-tables: tables          ## fails if results/tables or results/claims is not what the records give
-	@git diff --exit-code --stat -- results/tables results/claims
-	@test -z "$$(git status --porcelain -- results/tables results/claims)"
+check-tables: tables          ## fails if any of these is not what the records give
+	@git diff --exit-code --stat -- $(GENERATED)
+	@test -z "$$(git status --porcelain -- $(GENERATED))"
 
 sweep-%: $(VENV)/ready        ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
 	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))

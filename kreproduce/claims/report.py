@@ -265,18 +265,18 @@ def _note(decision: Decision) -> str:
 def _beside(found: Comparison) -> Iterator[str]:
     """What is said beside the verdict, and decides nothing."""
     if found.slope:
-        yield f"from one to the next, on average: {_signed(found.slope)}"
+        yield f"from one to the next, on average: {signed(found.slope)}"
     for row, other, interval in found.each:
-        yield f"{row} - {other} alone: {_signed(interval)}"
+        yield f"{row} - {other} alone: {signed(interval)}"
     if found.paired:
         p, interval = found.paired
-        yield f"paired t of these alone: {_signed(interval)}, p {_rounded(p)}"
+        yield f"paired t of these alone: {signed(interval)}, p {_rounded(p)}"
     if found.bootstrap:
-        yield f"bootstrap over seeds: {_signed(found.bootstrap)}"
+        yield f"bootstrap over seeds: {signed(found.bootstrap)}"
     for row, other, seed, pairs in found.pairs:
         yield (
             f"these two networks, {row} and {other}, seed {seed}: {pairs.won} images only the "
-            f"first got right, {pairs.lost} only the second; {_signed(pairs.difference)}, exact "
+            f"first got right, {pairs.lost} only the second; {signed(pairs.difference)}, exact "
             f"McNemar p {_rounded(pairs.p)}"
         )
 
@@ -331,7 +331,7 @@ def _block(decision: Decision) -> list[str]:
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] != 1 else ''}"
     evidence = [row["comparison"]] if row["comparison"] else []
     if found.interval:
-        points = _signed(found.interval) if found.p is not None else _short(found.interval.value)
+        points = signed(found.interval) if found.p is not None else _short(found.interval.value)
         evidence.append(f"{points} points")
     if found.p is not None:
         evidence += [f"p {row['p']}, adjusted {row['p_adjusted']}"]
@@ -353,7 +353,7 @@ def _markdown(found: Report) -> str:
     for section in found.sections:
         parts += [
             f"### {section.runs.protocol}",
-            "\n".join(verdicts(section.decisions)),
+            "\n".join(verdicts_table(section.decisions)),
             "Beside the verdicts, deciding nothing, in points of accuracy:",
             "\n".join(
                 f"- {decision.claim.code}: {line}"
@@ -372,18 +372,23 @@ def _markdown(found: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def verdicts(decisions: Iterable[Decision]) -> list[str]:
+def verdicts_table(decisions: Iterable[Decision]) -> list[str]:
     """The claims with their verdicts, the lines of a table in Markdown."""
     shown = [
         {name: row[name] for name in row if name not in ("section", "note")} | {"note": row["note"]}
         for row in map(_row, decisions)
     ]
-    return _table(shown, "pipe")
+    return markdown_table(shown)
 
 
 def networks_table(runs: Matched) -> list[str]:
     """`networks`, the lines of a table in Markdown."""
-    return _table(networks(runs), "pipe")
+    return markdown_table(networks(runs))
+
+
+def markdown_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Rows of equal keys, the lines of a table in Markdown."""
+    return _table(rows, "pipe")
 
 
 def left_out_lines(skipped: Iterable[Skipped]) -> list[str]:
@@ -459,7 +464,8 @@ def _short(share: float) -> str:
     return f"{100 * share:+.2f}"
 
 
-def _signed(interval: Interval) -> str:
+def signed(interval: Interval) -> str:
+    """A difference and its interval in points, say "+1.03 (95%: +0.48 to +1.59)"."""
     low, high = _short(interval.low), _short(interval.high)
     return f"{_short(interval.value)} (95%: {low} to {high})"
 

@@ -9,6 +9,7 @@ import typer
 from kreproduce.errors import SettingsError, printable
 
 RESULTS = Path("results")
+REPORT = "report"
 
 
 def claims(
@@ -17,7 +18,8 @@ def claims(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="text (default), markdown, csv or json; with --write: all of them.",
+            help="text (default), markdown, csv or json; with --write: all of them. Or report: "
+            "docs/reproduction.md, all that was reproduced and what not.",
         ),
     ] = None,
     write: Annotated[
@@ -41,7 +43,9 @@ def claims(
 
     if force and not write:
         raise SettingsError("--force has no meaning without --write; leave it out")
-    if form is not None:
+    if form == REPORT and write:
+        raise SettingsError(f"--format {REPORT} is printed only; leave --write out")
+    if form not in (None, REPORT):
         report.check_format(form)
     if results != RESULTS and not results.is_dir():
         raise SettingsError(
@@ -54,5 +58,9 @@ def claims(
     if write:
         written = report.write(found, results, [form] if form else report.FORMATS, force=force)
         print(f"wrote {len(written)} files below {results / 'claims'}")
+    elif form == REPORT:
+        from kreproduce.claims import reproduction
+
+        print(reproduction.markdown(found), end="")
     else:
         print(report.render(found, form or "text"), end="")

@@ -145,6 +145,15 @@ def test_a_figure_is_written_over_if_nobody_changed_it(command, results):
     assert path.read_bytes() == drawn
 
 
+@pytest.mark.usefixtures("results")
+def test_the_report_is_printed(command):
+    code, output, message = command("claims", "--format", "report")
+    assert (code, message) == (0, "")
+    assert output.startswith("<!-- Written by `kreproduce claims --format report`")
+    assert "8 runs" in output
+    assert output.endswith("prints all evidence.\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -154,6 +163,7 @@ def test_a_figure_is_written_over_if_nobody_changed_it(command, results):
         (["claims", "--format", "markdwn"], "did you mean 'markdown'?"),
         (["claims", "--format", "x" * 5000], "there is no format 'xxx"),
         (["claims", "--force"], "--force has no meaning without --write; leave it out"),
+        (["claims", "--format", "report", "--write"], "--format report is printed only; leave"),
         (["claims", "--results", ""], "--results '' is empty"),
         (["plot", "pareto"], "No such command 'pareto'"),
     ],

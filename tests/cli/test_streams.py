@@ -21,6 +21,7 @@ COMMANDS = [
     ["status", "--json"],
     ["claims"],
     ["claims", "--format", "json"],
+    ["claims", "--format", "report"],
     ["plot", "--help"],
     ["plot", "frontier"],
     ["sweep", "5", "--dry-run"],
