@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from kreproduce import scheduling, unseen_gpus
+from kreproduce import nvidia, scheduling, unseen_gpus
 from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, printable, quoted
 from kreproduce.experiment import Experiment
 from kreproduce.gpus import CPU
@@ -254,6 +254,7 @@ def _has_gpu(backend: str) -> bool:
     if backend == "tensorflow":
         import tensorflow as tf
 
+        nvidia.load_libraries()  # as of a process that no command line has tuned
         return bool(tf.config.list_physical_devices("GPU"))
     return bool(_gpu_names(backend))
 
