@@ -1,12 +1,28 @@
 # On a machine with Python 3.11 or 3.12 and make, every target sets itself up first.
-VENV := .venv
+#
+# It does so in .venv-gpu, with the extra cuda, where nvidia-smi lists a GPU that nobody hides, or with
+# GPU=1; or else in .venv. With GPU=0 nothing sees a GPU.
+ifeq ($(GPU),)
+  CHOSEN := $(if $(filter undefined,$(origin CUDA_VISIBLE_DEVICES)),all,$(filter-out -1,$(CUDA_VISIBLE_DEVICES)))
+  override GPU := $(if $(CHOSEN),$(if $(filter GPU,$(shell timeout 20 nvidia-smi -L 2>/dev/null)),1))
+endif
+ifneq ($(GPU),$(filter 0 1,$(GPU)))
+  $(error GPU=$(GPU) is neither 1, to compute on NVIDIA GPUs, nor 0, to compute on the CPU)
+endif
+ifeq ($(GPU),0)
+  export CUDA_VISIBLE_DEVICES := -1
+endif
+VENV := .venv$(if $(filter 1,$(GPU)),-gpu)
 BIN := $(VENV)/bin
+HAS_GPU := import sys; from kreproduce import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or GPU=0 hides it")
+NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
 .PHONY: run test test-slow faults bench bench-gpu lint format tables audit check-tables clean
 
 run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
+	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))
 	$(BIN)/kreproduce run digits
 
 test: $(VENV)/ready           ## the fast tests
@@ -28,24 +44,26 @@ format: $(VENV)/ready
 	$(BIN)/ruff format
 
 bench: $(VENV)/ready          ## measure this CPU; nothing else should be running, for half an hour
-	$(BIN)/kreproduce bench baseline v2-32ch v2-32ch:naive --training
-	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 1
-	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 32
-	$(BIN)/kreproduce bench --table
-	$(BIN)/kreproduce bench --memory --batch 16
+	$(BIN)/kreproduce bench baseline v2-32ch v2-32ch:naive --training --devices cpu
+	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 1 --devices cpu
+	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 32 --devices cpu
+	$(BIN)/kreproduce bench --table --devices cpu
+	$(BIN)/kreproduce bench --memory --batch 16 --devices cpu
 	$(BIN)/kreproduce bench --start-up --repeats 7
 
 WAYS := v2-32ch v2-32ch:dense v2-32ch:per_group v2-32ch:native
 bench-gpu: $(VENV)/ready      ## measure this GPU
-	@nvidia-smi --list-gpus || { echo "there is no NVIDIA GPU to measure"; exit 2; }
+	$(NEEDS_GPU)
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_bfloat16
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
 	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16
 
-tables: $(VENV)/ready         ## write results/tables and results/claims from the paper and the records
+GENERATED := results/tables results/claims docs/reproduction.md
+tables: $(VENV)/ready         ## write tables, claims, figure and report from the paper and the records
 	$(BIN)/kreproduce table all --write
 	$(BIN)/kreproduce claims --write
 	$(BIN)/kreproduce plot frontier
+	$(BIN)/kreproduce claims --format report > docs/reproduction.md
 
 table-%: $(VENV)/ready        ## make table-5
 	$(BIN)/kreproduce table $*
@@ -53,18 +71,22 @@ table-%: $(VENV)/ready        ## make table-5
 audit: $(VENV)/ready          ## recompute what the paper states
 	$(BIN)/kreproduce audit
 
-check-tables: tables          ## fails if results/tables or results/claims is not what the records give
-	@git diff --exit-code --stat -- results/tables results/claims
-	@test -z "$$(git status --porcelain -- results/tables results/claims)"
+check-tables: tables          ## fails if any of these is not what the records give
+	@git diff --exit-code --stat -- $(GENERATED)
+	@test -z "$$(git status --porcelain -- $(GENERATED))"
 
 sweep-%: $(VENV)/ready        ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
+	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))
 	$(BIN)/kreproduce sweep $* $(SWEEP)
 
-$(VENV)/ready: pyproject.toml requirements.lock
+EXTRAS := dev
+.venv-gpu/ready: EXTRAS := dev,cuda
+.venv-gpu/ready: requirements-cuda.lock
+.venv/ready .venv-gpu/ready: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check $(addprefix --constraint ,$(filter %.lock,$^)) --editable '.[$(EXTRAS)]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-gpu .mypy_cache .pytest_cache .ruff_cache

@@ -11,6 +11,9 @@ from kreproduce.errors import printable
 
 _PATIENCE = 20  # seconds; a driver that hangs is as good as none
 _DEVICE_FILES = Path("/dev")
+CPU = "cpu"
+"""What is given for devices by who wants the CPU, whatever else there is."""
+
 NO_TOOL = "there is no nvidia-smi"
 """The fault of a machine that does not have it."""
 

@@ -77,6 +77,18 @@ def is_sealed(content: bytes, command: str) -> bool:
     return body.startswith(_SIGNATURE) and content == body + _seal(body, command) + _END
 
 
+def sealed_svg(svg: bytes, command: str) -> bytes:
+    """An SVG file with a comment at its end, by which `command` knows it again."""
+    return svg + _svg_seal(svg, command)
+
+
+def is_sealed_svg(content: bytes, command: str) -> bool:
+    """As `is_sealed`, of an SVG file, however its lines end."""
+    content = content.replace(b"\r\n", b"\n")
+    body = content[: -len(_svg_seal(b"", command))]
+    return b"<svg" in body and content == sealed_svg(body, command)
+
+
 def is_free(path: Path, is_own: Callable[[bytes], bool]) -> bool:
     """Whether there is nothing at `path`, or a file of whose content `is_own` is true."""
     if not os.path.lexists(path):
@@ -87,6 +99,12 @@ def is_free(path: Path, is_own: Callable[[bytes], bool]) -> bool:
         return True
     except files.UnfitError:
         return False
+
+
+def begins_as(text: str, lines: int) -> Callable[[bytes], bool]:
+    """Tell of a file's content whether its first `lines` are those of `text`."""
+    heading = text.encode().splitlines()[:lines]
+    return lambda content: content.splitlines()[:lines] == heading
 
 
 def write(path: Path, content: bytes) -> None:
@@ -138,6 +156,10 @@ def check_folder(path: Path) -> None:
     probe = existing / f".new-{secrets.token_hex(8)}"
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     probe.unlink()
+
+
+def _svg_seal(body: bytes, command: str) -> bytes:
+    return f"<!-- kreproduce {command} {hashlib.sha256(body).hexdigest()} -->\n".encode()
 
 
 def _seal(body: bytes, command: str) -> bytes:

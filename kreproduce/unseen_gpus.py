@@ -6,12 +6,14 @@ Nothing computes on the CPU without a word because of it.
 import os
 import re
 import shlex
+import subprocess
 import sys
 from importlib import metadata
 
-from kreproduce import gpus
+from kreproduce import backend, gpus
 from kreproduce.errors import SettingsError, printable, some
 from kreproduce.gpus import NO_TOOL, Gpu, Machine
+from kreproduce.interpreter import python
 
 _PROPER = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # By which a backend is told to compute on the CPU.
@@ -23,36 +25,60 @@ _QUESTIONS = {
     "jax": "import jax; jax.devices('gpu')",
     "torch": "import torch; torch.cuda.init()",
 }
+_NONE = "it sees none\n"
+_ASK = f"""
+from kreproduce import backend
+backend.tune()
+from kreproduce.training import devices
+if not devices.sees_gpu():
+    print({_NONE!r}, end="")
+"""
 
 
-def check(backend: str) -> None:
+def check(library: str) -> None:
     """Refuse to compute on the CPU because a backend sees no GPU where there is one.
 
     Nothing is refused where somebody has hidden the GPUs or has told the backend to take the CPU.
 
     Args:
-        backend: which has been asked, and sees none.
+        library: the backend, which has been asked and sees none.
 
     Raises:
         SettingsError: there is one; says what is missing and the command that mends it.
     """
-    told = os.environ.get(_TO_THE_CPU.get(backend, ""), "").partition(",")[0]
+    told = os.environ.get(_TO_THE_CPU.get(library, ""), "").partition(",")[0]
     machine = gpus.detect()
     if machine.expects_gpu and told != "cpu":
-        raise SettingsError(why(machine, backend))
+        raise SettingsError(why(machine, library))
 
 
-def why(machine: Machine, backend: str) -> str:
+def check_soon() -> None:
+    """As `check`, by a backend in a process of its own; before something that takes long.
+
+    No process is started where there is no GPU to be seen. One that fails says nothing: so will
+    whatever computes afterwards, and that says why.
+
+    Raises:
+        SettingsError: as of `check`.
+    """
+    if not gpus.detect().expects_gpu:
+        return
+    asked = subprocess.run(python("-c", _ASK), capture_output=True, text=True, check=False)
+    if asked.returncode == 0 and asked.stdout.endswith(_NONE):
+        check(backend.name())
+
+
+def why(machine: Machine, library: str) -> str:
     """Why a backend sees none of a machine's GPUs, and what to do, in one sentence."""
     names = [gpu.name for gpu in machine.gpus] or list(machine.device_files)
     count = "an NVIDIA GPU" if len(names) == 1 else f"{len(names)} NVIDIA GPUs"
     return (
-        f"this machine has {count} ({some(sorted(set(names)))}), but {_PROPER[backend]} sees none: "
-        f"{_cause(machine, backend)}, or compute on the CPU with --devices cpu"
+        f"this machine has {count} ({some(sorted(set(names)))}), but {_PROPER[library]} sees none: "
+        f"{_cause(machine, library)}, or compute on the CPU with --devices cpu"
     )
 
 
-def _cause(machine: Machine, backend: str) -> str:
+def _cause(machine: Machine, library: str) -> str:
     """What is wrong, and what mends it."""
     if machine.gpus and machine.chosen and not _is_there(machine.chosen[0], machine.gpus):
         return (
@@ -60,7 +86,7 @@ def _cause(machine: Machine, backend: str) -> str:
             "name one that `nvidia-smi -L` lists"
         )
     # Where there is no nvidia-smi, as in a container, the driver may work all the same.
-    missing = _missing(backend) if machine.fault in (None, NO_TOOL) else None
+    missing = _missing(library) if machine.fault in (None, NO_TOOL) else None
     if missing is not None:
         return missing
     if machine.fault:
@@ -68,7 +94,7 @@ def _cause(machine: Machine, backend: str) -> str:
             f"the NVIDIA driver does not work ({machine.fault}); install it, or restart the "
             "machine after an update of it, until `nvidia-smi -L` lists the GPU"
         )
-    return f'for the reason, run {sys.executable} -c "{_QUESTIONS[backend]}"'
+    return f'for the reason, run {sys.executable} -c "{_QUESTIONS[library]}"'
 
 
 def _is_there(name: str, listed: tuple[Gpu, ...]) -> bool:
@@ -78,21 +104,21 @@ def _is_there(name: str, listed: tuple[Gpu, ...]) -> bool:
     return any(gpu.uuid.startswith(name) for gpu in listed)
 
 
-def _missing(backend: str) -> str | None:
+def _missing(library: str) -> str | None:
     """What a backend needs for GPUs and is not installed, and the command that installs it."""
     try:
-        version = metadata.version(backend)
+        version = metadata.version(library)
     except metadata.PackageNotFoundError:  # as of a system's own package
         return None
-    if backend == "torch":
+    if library == "torch":
         built = f"PyTorch {version} is built for the CPU alone"
         mended = _pip("--force-reinstall", "torch")
         return f"{built}; {mended}" if version.endswith("+cpu") else None
-    if backend == "jax":
+    if library == "jax":
         if any(map(_is_installed, ("jax-cuda12-plugin", "jax-cuda13-plugin"))):
             return None
         return f"JAX's CUDA plugin is not installed; {_pip(f'jax[cuda12]=={version}')}"
-    needed = [text for text in metadata.requires(backend) or () if "and-cuda" in text]
+    needed = [text for text in metadata.requires(library) or () if "and-cuda" in text]
     names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in needed]
     absent = [name for name in names if not _is_installed(name)]
     mended = _pip(f"tensorflow[and-cuda]=={version}")

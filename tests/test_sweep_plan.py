@@ -17,6 +17,7 @@ from kreproduce.runs import RunFolder
 from kreproduce.sweep.children import run_command
 from kreproduce.sweep.estimate import Estimate, of_gpus, of_this_machine, total
 from kreproduce.sweep.overview import longest_first, side_by_side, simulation_lines
+from kreproduce.sweep.places import Places
 from kreproduce.sweep.plan import Job, plan, shard
 from kreproduce.sweep.targets import Target, find
 from kreproduce.training.checkpoint import Checkpoint
@@ -468,6 +469,9 @@ def test_a_child_is_told_exactly_the_experiment(tmp_path, experiment):
     assert resolve({"dataset": command[5]}, parse_overrides(pairs)) == experiment
     assert command[-4:] == ["--results", str(tmp_path), "--data-dir", str(tmp_path / "data")]
     assert "--data-dir" not in run_command(tmp_path, None)(job(tmp_path, experiment))
+    assert "--devices" not in run_command(tmp_path, None)(job(tmp_path, experiment))
+    with Places(devices="cpu").open(tmp_path, None, print) as machine:
+        assert machine._command(job(tmp_path, experiment))[-2:] == ["--devices", "cpu"]
 
 
 def test_a_job_knows_its_name(tmp_path):

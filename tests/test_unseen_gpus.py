@@ -1,5 +1,6 @@
 """Where the machine has a GPU and the backend sees none, it is said why, and what mends it."""
 
+import contextlib
 import shlex
 import sys
 from importlib import metadata
@@ -138,6 +139,30 @@ def test_a_backend_that_sees_none_is_refused(nvidia_smi, monkeypatch, backend):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(SettingsError, match=r"2 NVIDIA GPUs \(NVIDIA H200, Tesla V100-SXM2-16GB\)"):
         unseen_gpus.check(backend)
+
+
+@pytest.mark.parametrize(
+    ("answers", "refused"),
+    [
+        ("print('words of TensorFlow\\nit sees none')", True),
+        ("print('words of TensorFlow')", False),
+        ("print('it sees none'); raise SystemExit(1)", False),
+    ],
+    ids=["none", "some", "fails"],
+)
+def test_a_process_of_its_own_can_be_asked_first(nvidia_smi, monkeypatch, answers, refused):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setattr(unseen_gpus, "_ASK", answers)
+    nvidia_smi(says(TWO_GPUS))
+    with pytest.raises(SettingsError) if refused else contextlib.nullcontext():
+        unseen_gpus.check_soon()
+
+
+def test_no_process_is_asked_where_there_is_no_gpu(nvidia_smi, monkeypatch, tmp_path):
+    nvidia_smi("echo no devices were found >&2; exit 6")
+    monkeypatch.setattr(gpus, "_DEVICE_FILES", tmp_path)
+    monkeypatch.setattr(unseen_gpus, "python", None)
+    unseen_gpus.check_soon()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
-"""How long commands take to start, beside a bare Python's start and TensorFlow's import."""
+"""How long commands take to start, beside a bare Python's start and TensorFlow's import.
 
+On the CPU, also where there is a GPU.
+"""
+
+import os
 import subprocess
 import tempfile
 import time
@@ -97,7 +101,12 @@ def _starting(arguments: list[str], folder: str) -> Callable[[], float]:
     def start() -> float:
         started = time.perf_counter()
         done = subprocess.run(
-            python(*arguments), check=False, cwd=folder, capture_output=True, text=True
+            python(*arguments),
+            check=False,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
         )
         seconds = time.perf_counter() - started
         if done.returncode:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COUNTS = ("parameters", "computations")
+_NOTE = (
+    "Bars: 95% intervals of a network's accuracy over seeds and test images, by the scatter pooled "
+    "over all networks; none with one seed.\n"
+    "They do not tell two networks apart: differences at the same seeds and images, "
+    "which are better known, stand in claims.md."
+)
 
 
 def svg(protocols: Sequence[Matched]) -> bytes:
@@ -36,6 +42,8 @@ def svg(protocols: Sequence[Matched]) -> bytes:
         for runs, row in zip(rows, panels, strict=True):
             for count, panel in zip(_COUNTS, row, strict=True):
                 _draw(panel, runs, count)
+        if protocols:
+            figure.supxlabel(_NOTE, fontsize=8)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
@@ -48,7 +56,7 @@ def _draw(panel: "Axes", runs: Matched | None, count: str) -> None:
         [float(row.test_accuracy) for row in rows],
         "o",
         color="0.7",
-        label="the paper, one run each",
+        label=f"the paper{'' if runs and runs.is_papers else ' (another protocol)'}, one run each",
     )
     title = "no runs that may be compared are on record"
     if runs is not None:

@@ -23,7 +23,7 @@ class Matched:
         protocol: in words.
         dataset: whose images they are, as the paper calls it.
         epochs: of training.
-        published: whether they are trained as rows of the paper.
+        published: whether they are trained as rows of the paper, be it on fewer images or others.
         records: by label and seed.
         table: what they made of the test images, plain and with the mirror image.
     """
@@ -36,9 +36,10 @@ class Matched:
     table: Table = field(repr=False)
 
     @property
-    def original(self) -> bool:
-        """Whether the images are the published ones."""
-        return next(iter(self.records.values())).data.original
+    def is_papers(self) -> bool:
+        """Whether it is the paper's own protocol, on all of its images."""
+        record = next(iter(self.records.values()))
+        return self.published and record.settings.limit is None and record.data.original
 
 
 def match(results: Path, found: Found) -> tuple[list[Matched], list[Skipped]]:

@@ -1,19 +1,19 @@
 """All claims with what decides them, as text, Markdown, CSV or JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from kreproduce import disk, outputs, paper, records
-from kreproduce.claims.decide import Comparison, Decision, claims_for, decide
+from kreproduce.claims.decide import LEVEL, Comparison, Decision, claims_for, decide
 from kreproduce.claims.matched import Matched, match
-from kreproduce.claims.statistics import Contrast, Interval
-from kreproduce.errors import SettingsError, StorageError, nearest
+from kreproduce.claims.statistics import MOST_SEEDS, Contrast, Interval, scatters_by_chance
+from kreproduce.errors import SettingsError, StateError, StorageError, nearest, printable, quoted
 from kreproduce.paper import TrainedClaim
-from kreproduce.records import Skipped
+from kreproduce.records import Record, Skipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 # By format: how its file ends.
 FORMATS = {"text": "txt", "markdown": "md", "csv": "csv", "json": "json"}
 
+TITLE = "The paper's claims about accuracy, decided by the runs on record"
+BEYOND = (
+    "Beyond the claims, without verdicts: every network beside the plain one, each 95% interval "
+    "by itself."
+)
 NOTES = (
-    "Verdicts are of the claims listed, one family a protocol, at 5% after Holm's adjustment; a "
-    "comparison with one seed a side is undecided.",
+    "Verdicts are of the claims listed, one family a protocol, at 5% after Holm's adjustment; "
+    "intervals are 95% each and are not adjusted. A comparison with one seed a side is undecided.",
+    "Intervals hold the scatter over seeds, pooled over all networks of the protocol, and that "
+    "of the test images; Page's test of a trend, the paired t and the bootstrap hold that over "
+    "seeds alone, for these test images.",
     "Seeds vary initialisation, order and augmentation, not the division of the images, and the "
     "epoch tested was chosen on the validation images.",
-    "Intervals hold the scatter over seeds, pooled over all networks of the protocol, and that "
-    "of the test images.",
+    "Verdicts looked at more than once, while seeds are added, are wrong more often than 5%: "
+    "those of the number of seeds that was planned count.",
 )
 _NOT_RUN = Comparison((), why="no runs that may be compared")
 
@@ -48,11 +56,13 @@ class Report:
         sections: a protocol each.
         others: the claims that no runs are about.
         left_out: runs that are in no section, and why.
+        records: all that count, in a section or in none.
     """
 
     sections: tuple[Section, ...]
     others: tuple[Decision, ...]
     left_out: tuple[Skipped, ...]
+    records: tuple[Record, ...]
 
 
 def report(results: Path) -> Report:
@@ -61,7 +71,8 @@ def report(results: Path) -> Report:
     Raises:
         StorageError: the records cannot be read.
     """
-    groups, left_out = match(results, records.read(results))
+    read = records.read(results)
+    groups, left_out = match(results, read)
     sections = []
     for runs in groups:
         claims = claims_for(runs.dataset, runs.epochs, published=runs.published)
@@ -76,7 +87,7 @@ def report(results: Path) -> Report:
         for claim in paper.trained_claims()
         if claim.code not in about
     )
-    return Report(tuple(sections), others, tuple(left_out))
+    return Report(tuple(sections), others, tuple(left_out), read.records)
 
 
 def render(found: Report, form: str) -> str:
@@ -96,20 +107,58 @@ def check_format(form: str) -> None:
         SettingsError: it is not one of `FORMATS`.
     """
     if form not in FORMATS:
-        raise SettingsError(f"there is no format {form!r}; {nearest(form, FORMATS)}")
+        raise SettingsError(f"there is no format {quoted(form)}; {nearest(form, FORMATS)}")
 
 
-def write(found: Report, results: Path, forms: Iterable[str]) -> list[Path]:
+# By format: the lines with which every report begins, whatever was run.
+_HEADINGS = {"text": 1, "markdown": 1, "csv": 1, "json": 2}
+
+
+def write(found: Report, results: Path, forms: Iterable[str], *, force: bool = False) -> list[Path]:
     """Write the report in each format to a file below `results`/claims.
+
+    A file that is there is written over if it begins as the report does.
+
+    Args:
+        found: the report.
+        results: the folder of results.
+        forms: names of formats.
+        force: write over files that begin otherwise, too.
 
     Raises:
         SettingsError: there is no such format.
+        StateError: there is a file that is no report; nothing is written.
         StorageError: a file cannot be written.
     """
-    texts = {results / "claims" / f"claims.{FORMATS[form]}": render(found, form) for form in forms}
-    for path, text in texts.items():
+    texts = {
+        results / "claims" / f"claims.{FORMATS[form]}": (form, render(found, form))
+        for form in forms
+    }
+    for path, (form, text) in texts.items():
+        is_own = outputs.begins_as(text, _HEADINGS[form])
+        check_free(path, is_own, "a file of `kreproduce claims`", force=force)
+    for path, (_, text) in texts.items():
         put(path, text.encode())  # the same line ends everywhere
     return list(texts)
+
+
+def check_free(path: Path, is_own: Callable[[bytes], bool], what: str, *, force: bool) -> None:
+    """Refuse to write over a file that is not ours.
+
+    Args:
+        path: of the file.
+        is_own: whether a content is ours.
+        what: should lie there, as "a file of `kreproduce claims`".
+        force: whether any file may be written over.
+
+    Raises:
+        StateError: there is a file of which `is_own` is not true.
+    """
+    if not force and not outputs.is_free(path, is_own):
+        raise StateError(
+            f"{printable(path)} is not {what}, or was changed since; move it away, or write over "
+            "it with --force"
+        )
 
 
 def put(path: Path, content: bytes) -> None:
@@ -118,11 +167,13 @@ def put(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk does not take it.
     """
+    made: list[Path] = []
     try:
-        outputs.make_folder(path.parent)
+        made = outputs.make_folder(path.parent)
         outputs.write(path, content)
     except OSError as error:
-        raise StorageError(disk.refusal(f"{path}", error, "place with --results")) from error
+        outputs.remove_empty(made)
+        raise StorageError(disk.refusal(printable(path), error, "place with --results")) from error
 
 
 def rows(found: Report) -> Iterator[dict[str, Any]]:
@@ -199,67 +250,88 @@ def _note(decision: Decision) -> str:
         notes.append(found.why)
     elif found.missing:
         notes.append(f"not run: {', '.join(found.missing)}")
-    if decision.verdict == "undecided" and found.p is not None and found.interval:
-        needed, seeds = found.seeds_needed, len(found.seeds)
-        if needed is None:
-            notes.append("more seeds would not decide a difference like this")
-        elif needed > seeds:
-            notes.append(f"about {needed} seeds would decide a difference like this")
-        else:
+    if decision.verdict == "undecided" and found.seeds_needed:
+        if found.p is not None and found.p < LEVEL:
             notes.append("decided by itself, not among all these claims")
+        if decision.seeds_needed is None:
+            notes.append(f"not even {MOST_SEEDS} seeds would decide a difference like this")
+        else:
+            seeds = max(decision.seeds_needed, len(found.seeds) + 1)
+            more = seeds - len(found.seeds)
+            notes.append(f"about {seeds} seeds, {more} more, would decide a difference like this")
     return "; ".join(notes)
 
 
 def _beside(found: Comparison) -> Iterator[str]:
     """What is said beside the verdict, and decides nothing."""
+    if found.slope:
+        yield f"from one to the next, on average: {signed(found.slope)}"
     for row, other, interval in found.each:
-        yield f"{row} - {other} alone: {_signed(interval)}"
+        yield f"{row} - {other} alone: {signed(interval)}"
     if found.paired:
         p, interval = found.paired
-        yield f"paired t of these alone: {_signed(interval)}, p {_rounded(p)}"
+        yield f"paired t of these alone: {signed(interval)}, p {_rounded(p)}"
     if found.bootstrap:
-        yield f"bootstrap over seeds: {_signed(found.bootstrap)}"
-    for seed, pairs in found.pairs:
+        yield f"bootstrap over seeds: {signed(found.bootstrap)}"
+    for row, other, seed, pairs in found.pairs:
         yield (
-            f"these two networks, seed {seed}: {pairs.won} images only the first got right, "
-            f"{pairs.lost} only the second; {_signed(pairs.difference)}, "
-            f"exact McNemar p {_rounded(pairs.p)}"
+            f"these two networks, {row} and {other}, seed {seed}: {pairs.won} images only the "
+            f"first got right, {pairs.lost} only the second; {signed(pairs.difference)}, exact "
+            f"McNemar p {_rounded(pairs.p)}"
         )
+
+
+def about(runs: Matched) -> list[str]:
+    """What was compared, and how equal networks scatter."""
+    table = runs.table
+    seeds = sorted({seed for _, seed in runs.records})
+    named = f"seed{'s'[: len(seeds) > 1]} {', '.join(map(str, seeds))}"
+    return [
+        f"{len(table.networks)} networks, {named}, {len(runs.records)} runs, {table.images:,} test "
+        "images; networks are compared at the same seeds and on the same images.",
+        _scatter(runs),
+    ]
 
 
 def _scatter(runs: Matched) -> str:
     spread, independent = runs.table.spread, runs.table.independent_spread
-    if spread is None or independent is None:
-        return "Equal networks have one seed each, so how they scatter is unknown."
+    chance = scatters_by_chance(runs.table)
+    if spread is None or independent is None or chance is None:
+        return "No two networks have two seeds in common, so how equal networks scatter is unknown."
+    regime = (
+        "more than that, so McNemar's test of one pair would call networks different too often"
+        if chance < LEVEL
+        else "not shown to be more than that, though few runs may not show it"
+    )
     return (
         f"Equal networks scatter by {100 * spread.deviation:.2f} points over seeds "
-        f"({spread.df} degrees of freedom); by {100 * independent:.2f} if each image were "
-        "got right or wrong by itself."
+        f"({spread.df} degrees of freedom), and would by {100 * independent:.2f} if each image "
+        f"were got right or wrong by itself: {regime} (p {_rounded(chance)})."
     )
 
 
 def _text(found: Report) -> str:
-    parts = []
+    parts = [TITLE]
     for section in found.sections:
-        lines = [section.runs.protocol, "", *_table(networks(section.runs), "simple"), ""]
+        lines = [section.runs.protocol, ""]
         for decision in section.decisions:
             lines += _block(decision)
-        parts.append("\n".join([*lines, "", _scatter(section.runs)]))
+        lines += ["", BEYOND, "", *_table(networks(section.runs), "simple")]
+        parts.append("\n".join([*lines, "", *about(section.runs), *NOTES]))
     if found.others:
         blocks = [line for decision in found.others for line in _block(decision)]
         parts.append("\n".join(["no runs to decide", "", *blocks]))
-    parts.append("\n".join(NOTES))
-    parts += ["\n".join(_left_out(found.left_out))] if found.left_out else []
+    parts += ["\n".join(left_out_lines(found.left_out))] if found.left_out else []
     return "\n\n".join(parts) + "\n"
 
 
 def _block(decision: Decision) -> list[str]:
     row, found = _row(decision), decision.comparison
-    lines = [f"{row['code']}  {row['verdict']:12}  {row['claim']} (section {row['section']})"]
+    lines = [f"{row['code']}  {row['verdict']:12}  {row['claim']} ({_where(decision.claim)})"]
     seeds = f"{row['seeds']} seed{'s' if row['seeds'] != 1 else ''}"
     evidence = [row["comparison"]] if row["comparison"] else []
     if found.interval:
-        points = _signed(found.interval) if found.p is not None else _short(found.interval.value)
+        points = signed(found.interval) if found.p is not None else _short(found.interval.value)
         evidence.append(f"{points} points")
     if found.p is not None:
         evidence += [f"p {row['p']}, adjusted {row['p_adjusted']}"]
@@ -268,30 +340,59 @@ def _block(decision: Decision) -> list[str]:
     return [*lines, *(f"     {line}" for line in ["; ".join(evidence), *_beside(found)])]
 
 
+def _where(claim: TrainedClaim) -> str:
+    """Say "sections 2.7, 3.1" or "Abstract, sections 3.1, 4"."""
+    places = claim.section.split(", ")
+    numbers = [place for place in places if place[0].isdigit()]
+    named = [place for place in places if place not in numbers]
+    return ", ".join([*named, f"section{'s'[: len(numbers) > 1]} {', '.join(numbers)}"])
+
+
 def _markdown(found: Report) -> str:
-    parts = []
+    parts = [f"**{TITLE}**"]
     for section in found.sections:
-        shown = [
-            {name: row[name] for name in row if name not in ("section", "note")}
-            | {"note": row["note"]}
-            for row in map(_row, section.decisions)
-        ]
         parts += [
             f"### {section.runs.protocol}",
-            "\n".join(_table(networks(section.runs), "pipe")),
-            "\n".join(_table(shown, "pipe")),
-            _scatter(section.runs),
+            "\n".join(verdicts_table(section.decisions)),
+            "Beside the verdicts, deciding nothing, in points of accuracy:",
+            "\n".join(
+                f"- {decision.claim.code}: {line}"
+                for decision in section.decisions
+                for line in _beside(decision.comparison)
+            ),
+            BEYOND,
+            "\n".join(networks_table(section.runs)),
+            "\n".join(f"- {line}" for line in [*about(section.runs), *NOTES]),
         ]
     if found.others:
         shown = [{n: row[n] for n in ("code", "claim", "note")} for row in map(_row, found.others)]
         parts += ["### Claims without runs", "\n".join(_table(shown, "pipe"))]
-    parts.append("\n".join(f"- {note}" for note in NOTES))
     if found.left_out:
-        parts.append("\n".join(f"- {line}" for line in _left_out(found.left_out)))
+        parts.append("\n".join(f"- {line}" for line in left_out_lines(found.left_out)))
     return "\n\n".join(parts) + "\n"
 
 
-def _left_out(skipped: Iterable[Skipped]) -> list[str]:
+def verdicts_table(decisions: Iterable[Decision]) -> list[str]:
+    """The claims with their verdicts, the lines of a table in Markdown."""
+    shown = [
+        {name: row[name] for name in row if name not in ("section", "note")} | {"note": row["note"]}
+        for row in map(_row, decisions)
+    ]
+    return markdown_table(shown)
+
+
+def networks_table(runs: Matched) -> list[str]:
+    """`networks`, the lines of a table in Markdown."""
+    return markdown_table(networks(runs))
+
+
+def markdown_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Rows of equal keys, the lines of a table in Markdown."""
+    return _table(rows, "pipe")
+
+
+def left_out_lines(skipped: Iterable[Skipped]) -> list[str]:
+    """A line for each run that is in no section."""
     return [f"{one.folder} is left out: {one.why}" for one in skipped]
 
 
@@ -329,13 +430,14 @@ def _csv(found: Report) -> str:
 
 def _json(found: Report) -> str:
     values = {
+        "title": TITLE,
         "protocols": [
             {
                 "protocol": section.runs.protocol,
                 "images": section.runs.table.images,
                 "runs": [record.run for record in section.runs.records.values()],
                 "networks": networks(section.runs),
-                "scatter": _scatter(section.runs),
+                "about": about(section.runs),
                 "claims": [
                     _row(decision) | {"beside": list(_beside(decision.comparison))}
                     for decision in section.decisions
@@ -362,7 +464,8 @@ def _short(share: float) -> str:
     return f"{100 * share:+.2f}"
 
 
-def _signed(interval: Interval) -> str:
+def signed(interval: Interval) -> str:
+    """A difference and its interval in points, say "+1.03 (95%: +0.48 to +1.59)"."""
     low, high = _short(interval.low), _short(interval.high)
     return f"{_short(interval.value)} (95%: {low} to {high})"
 

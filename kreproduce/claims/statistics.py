@@ -13,7 +13,9 @@ from kreproduce.claims.table import HFLIP, Correct, Spread, Table
 
 CONFIDENCE = 0.95
 _FROM_SEEDS_ON = 5  # a bootstrap over fewer is wrong far more often than it says
-_MOST_SEEDS = 100
+MOST_SEEDS = 100
+"""As many as are looked at for how many would decide."""
+_NONE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Contrast:
 
     Attributes:
         table: the networks.
-        weights: by label, adding up to 0.
+        weights: by label; they add up to 0, or it is one network's accuracy by itself.
     """
 
     table: Table
@@ -110,8 +112,11 @@ class Contrast:
         """What the seeds' variance is taken from.
 
         Where the same networks are asked with and without the mirror image, they are no trainings
-        apart, and what differs between seeds is what the mirror image adds.
+        apart, and what differs between seeds is what the mirror image adds. What a seed does to
+        all networks falls out of a difference, but not of an accuracy.
         """
+        if abs(sum(self.weights.values())) > _NONE:
+            return self.table.spread_of_one
         return self.table.spread_of_hflip if self._is_same_networks else self.table.spread
 
     @property
@@ -120,7 +125,7 @@ class Contrast:
         for label, weight in self.weights.items():
             name = label.removesuffix(HFLIP)
             by_network[name] = by_network.get(name, 0) + weight
-        return all(abs(weight) < 1e-9 for weight in by_network.values())
+        return all(abs(weight) < _NONE for weight in by_network.values())
 
     @cached_property
     def _squares(self) -> float:
@@ -180,17 +185,21 @@ class Contrast:
             statistic = float(np.sign(distance)) * np.inf if distance else 0.0
         else:
             statistic = distance / self.error
-        above = float(t.sf(statistic, self.spread.df))
-        tails = {"greater": above, "less": 1 - above, "two-sided": 2 * min(above, 1 - above)}
-        return min(tails[alternative], 1.0)
+        df = self.spread.df
+        if alternative == "two-sided":
+            return float(2 * t.sf(abs(statistic), df))
+        return float(t.sf(statistic, df) if alternative == "greater" else t.cdf(statistic, df))
 
-    def seeds_needed(self, null: float) -> int | None:
-        """How many seeds would tell a value like this one from `null`; None if no number would."""
+    def seeds_needed(self, null: float, level: float) -> int | None:
+        """With how many seeds this value would have a two-sided p below `level`.
+
+        None if `MOST_SEEDS` are not enough: more seeds do not make up for few test images.
+        """
         from scipy.stats import t
 
         assert self.spread is not None
-        seeds = np.arange(2, _MOST_SEEDS + 1)
-        quantiles = t.ppf((1 + CONFIDENCE) / 2, (self.spread.networks - 1) * (seeds - 1))
+        seeds = np.arange(2, MOST_SEEDS + 1)
+        quantiles = t.isf(level / 2, (self.spread.networks - 1) * (seeds - 1))
         enough = abs(self.value - null) > quantiles * self._errors(seeds)
         return int(seeds[enough.argmax()]) if enough.any() else None
 
@@ -217,8 +226,22 @@ class Contrast:
         return Interval(self.value, float(low), float(high))
 
 
-def trend(table: Table, labels: Sequence[str], seeds: Sequence[int]) -> tuple[float, float]:
-    """Page's test with the seeds as rows.
+def slope(table: Table, labels: Sequence[str]) -> Contrast:
+    """By how much the accuracy rises from one of `labels` to the next: the fitted line's slope."""
+    places = np.arange(len(labels)) - (len(labels) - 1) / 2
+    return Contrast(table, dict(zip(labels, (places / (places**2).sum()).tolist(), strict=True)))
+
+
+def trend(
+    table: Table, labels: Sequence[str], seeds: Sequence[int], *, times: int = 1
+) -> tuple[float, float]:
+    """Page's test with the seeds as rows. It takes the test images as they are.
+
+    Args:
+        table: the networks.
+        labels: them in order.
+        seeds: of the rows.
+        times: how often each row is taken, to see what more seeds like these would give.
 
     Returns:
         p where a rise of the accuracy along `labels` is suspected, and where a fall is.
@@ -226,10 +249,26 @@ def trend(table: Table, labels: Sequence[str], seeds: Sequence[int]) -> tuple[fl
     from scipy.stats import page_trend_test
 
     ranked = np.array([[table.accuracy(label, seed) for label in labels] for seed in seeds])
+    ranked = np.tile(ranked, (times, 1))
     return (
         float(page_trend_test(ranked).pvalue),
         float(page_trend_test(ranked[:, ::-1]).pvalue),
     )
+
+
+def scatters_by_chance(table: Table) -> float | None:
+    """How likely equal networks scatter as much over seeds if every image is judged by itself.
+
+    Returns:
+        p of the chi-squared test of the seeds' variance against the one that independent errors
+        give; None where either is unknown.
+    """
+    from scipy.stats import chi2
+
+    spread, independent = table.spread, table.independent_spread
+    if spread is None or not independent:
+        return None
+    return float(chi2.sf(spread.df * spread.variance / independent**2, spread.df))
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -48,14 +48,24 @@ class Table:
 
     @cached_property
     def spread(self) -> "Spread | None":
-        """How the plain accuracies of equal networks differ over seeds, None if that is unknown."""
-        return spread(
-            {
-                (label, seed): self.accuracy(label, seed)
-                for label in self.networks
-                for seed in self.correct[label]
-            }
-        )
+        """How the plain accuracies of equal networks differ over seeds, None if that is unknown.
+
+        What a seed does to all networks is left out: differences at the same seeds have none of it.
+        """
+        return spread(self._plain)
+
+    @cached_property
+    def spread_of_one(self) -> "Spread | None":
+        """As `spread`, with what a seed does to all networks: of an accuracy by itself."""
+        return spread(self._plain, seeds_alike=True)
+
+    @cached_property
+    def _plain(self) -> dict[tuple[str, int], float]:
+        return {
+            (label, seed): self.accuracy(label, seed)
+            for label in self.networks
+            for seed in self.correct[label]
+        }
 
     @cached_property
     def spread_of_hflip(self) -> "Spread | None":
@@ -87,8 +97,8 @@ class Spread:
     """The variance over seeds, pooled over networks.
 
     Attributes:
-        variance: of one run, what its network and its seed explain left out.
-        df: its degrees of freedom, (networks - 1) * (seeds - 1) where none is missing.
+        variance: of one run.
+        df: its degrees of freedom, (networks - 1) * (seeds - 1) where no run is missing.
         networks: how many there are.
     """
 
@@ -102,11 +112,12 @@ class Spread:
         return float(np.sqrt(self.variance))
 
 
-def spread(values: Mapping[tuple[str, int], float]) -> Spread | None:
+def spread(values: Mapping[tuple[str, int], float], *, seeds_alike: bool = False) -> Spread | None:
     """What network and seed leave unexplained, by a two-way analysis of variance.
 
     Args:
         values: by network and seed.
+        seeds_alike: whether all of them are taken to have the same mean: one-way, by network.
     """
     import pandas as pd
     from statsmodels.formula.api import ols
@@ -116,6 +127,7 @@ def spread(values: Mapping[tuple[str, int], float]) -> Spread | None:
     networks, seeds = frame.network.nunique(), frame.seed.nunique()
     if networks < 2 or seeds < 2:
         return None
-    fitted = ols("value ~ C(network) + C(seed)", frame).fit()
+    explained = "C(network)" if seeds_alike else "C(network) + C(seed)"
+    fitted = ols(f"value ~ {explained}", frame).fit()
     df = round(fitted.df_resid)
     return Spread(float(fitted.mse_resid), df, networks) if df > 0 else None

@@ -10,6 +10,7 @@ import typer
 from kreproduce import backend, quiet, scheduling
 from kreproduce.bench.machine import is_busy
 from kreproduce.errors import SettingsError, quoted
+from kreproduce.gpus import CPU
 
 if TYPE_CHECKING:
     from kreproduce.bench.case import Case
@@ -55,7 +56,7 @@ def bench(
     ] = None,
     devices: Annotated[
         str | None,
-        typer.Option(metavar="all|N|LIST", help="What to measure on, as of run; default: 1."),
+        typer.Option(metavar="all|N|LIST|cpu", help="What to measure on, as of run; default: 1."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     results: Annotated[Path, typer.Option(help="Where bench/ is written.")] = Path("results"),
@@ -96,7 +97,7 @@ def bench(
     findings.check_writable(results)
     where, times = devices or "1", repeats or 15
     if start_up:
-        found = _start_up(where, times)
+        found = _start_up(times)
     elif memory:
         found = _memory(cases[-1], where)
     elif numbers:
@@ -149,10 +150,10 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _start_up(devices: str, repeats: int) -> "Findings":
+def _start_up(repeats: int) -> "Findings":
     if backend.name() != "tensorflow":
         raise SettingsError("--start-up compares with TensorFlow's import; unset KERAS_BACKEND")
-    conditions = _begin(devices, "float32")[1]
+    conditions = _begin(CPU, "float32")[1]
     from kreproduce.bench import startup
     from kreproduce.bench.findings import Findings
 

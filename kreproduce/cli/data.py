@@ -7,6 +7,7 @@ import typer
 
 from kreproduce import backend, quiet
 from kreproduce.cli.arguments import Command
+from kreproduce.cli.download import Download
 from kreproduce.errors import DataError, SettingsError, printable
 from kreproduce.interruption import Interruptions
 
@@ -87,7 +88,8 @@ def prepare(
         elif folder and data_dir:
             path = preparation.prepare_folder(dataset, folder, data_dir)
         else:
-            path = preparation.prepare(dataset, data_dir)
+            with Download(dataset) as download:
+                path = preparation.prepare(dataset, data_dir, download)
     print(f"{dataset} is prepared in {path} ({path.stat().st_size / 1e6:,.0f} MB)")
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce import backend, quiet, scheduling
+from kreproduce import backend, quiet, scheduling, unseen_gpus
+from kreproduce.cli.download import Download
 from kreproduce.errors import SettingsError, StateError
+from kreproduce.gpus import CPU
 from kreproduce.interruption import Interruptions
 from kreproduce.training import cluster
 
@@ -69,7 +71,10 @@ def run(
         bool, typer.Option("--force", help="Start anew, be it finished or interrupted.")
     ] = False,
     devices: Annotated[
-        str, typer.Option(metavar="all|N|LIST", help="GPUs that share each batch, say 2 or 0,3.")
+        str,
+        typer.Option(
+            metavar="all|N|LIST|cpu", help="GPUs that share each batch, say 2 or 0,3; or the CPU."
+        ),
     ] = "all",
     sync_bn: Annotated[
         bool,
@@ -197,7 +202,10 @@ def _train(
     from kreproduce.data import dataset, prepare, sources
 
     if location.kind == "tfds" and location.path is None:
-        prepare.prepare(experiment.dataset)
+        if choice.devices != CPU:
+            unseen_gpus.check_soon()  # and not when all is there
+        with Download(experiment.dataset) as download:
+            prepare.prepare(experiment.dataset, watch=download)
         location = sources.locate(experiment.dataset, None)
     images = dataset.load(experiment, location)
     folder.claim()

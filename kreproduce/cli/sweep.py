@@ -54,6 +54,9 @@ def sweep(
     gpus_per_run: Annotated[
         float | None, typer.Option(help="With --ray: 0.5 has two runs share a GPU; default: 1.")
     ] = None,
+    devices: Annotated[
+        str, typer.Option(metavar="all|cpu", help="cpu: no run takes a GPU.")
+    ] = "all",
     shard: Annotated[
         str | None,
         typer.Option(metavar="I/N", help="Only every N-th run of the plan, from the I-th on."),
@@ -84,7 +87,7 @@ def sweep(
     from kreproduce.sweep.plan import plan
     from kreproduce.sweep.plan import shard as every
 
-    places = Places(jobs, ray, gpus_per_run)
+    places = Places(jobs, ray, gpus_per_run, devices)
     part, numbers = _part(shard), _numbers_of_gpus(gpus, dry_run)
     wanted, locations = _experiments(
         asked.find(targets, only or []), seeds, data_dir, data_name, overrides or []
@@ -106,6 +109,7 @@ def sweep(
         opened = []
     try:
         with Interruptions():
+            places.check()
             if places.several_here:  # or else each child would download it at the same time
                 needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
                 _prepare(sorted(needed))

@@ -4,7 +4,13 @@ Through TensorFlow Datasets, which downloads them; from the published archive; o
 What cannot be had is said at once.
 """
 
+import contextlib
+import errno
 import http.client
+import io
+import os
+import shutil
+import ssl
 import tempfile
 import threading
 import urllib.error
@@ -16,9 +22,10 @@ from pathlib import Path
 
 from kreproduce import disk, outputs, quiet
 from kreproduce.clock import now
-from kreproduce.data import archives, cache, heldout, sources
+from kreproduce.data import archives, cache, download, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.dataset import warn
+from kreproduce.data.download import Watch
 from kreproduce.data.images import Source, reason, same
 from kreproduce.data.sources import Location
 from kreproduce.data.tfds import default_root
@@ -29,12 +36,15 @@ from kreproduce.lock import Lock
 _PATIENCE = 5.0  # seconds
 
 
-def prepare(dataset: str, data_dir: Path | None = None) -> Path:
+def prepare(dataset: str, data_dir: Path | None = None, watch: Watch | None = None) -> Path:
     """Downloads `dataset` through TFDS, unless that has been done, and puts it into a cache.
+
+    Whatever interrupts it, nothing is left that a second try would take for whole.
 
     Args:
         dataset: One of cifar10, cifar10-heldout, malaria and colorectal_histology.
         data_dir: TFDS' data directory; its usual one where None.
+        watch: Is told how far it is.
 
     Returns:
         The cache's file.
@@ -42,7 +52,8 @@ def prepare(dataset: str, data_dir: Path | None = None) -> Path:
     Raises:
         SettingsError: There is nothing to download for `dataset`.
         DataError: The dataset's host does not answer within 5 seconds (nothing is left on disk
-            then), or TFDS fails; or there is a cache of a folder's images.
+            then), or as of `download.download`, or TFDS fails; or there is a cache of a folder's
+            images.
         StorageError: The disk does not take it.
         LockedError: Another process is preparing it.
     """
@@ -54,11 +65,8 @@ def prepare(dataset: str, data_dir: Path | None = None) -> Path:
         if found.of_folder:
             raise _taken(path, "a folder")
         return path
-    origin = heldout.origin(dataset)
-    if not found and not _answers(PUBLISHED[origin].url):
-        raise _no_network(dataset)
+    location = found or Location("tfds", _from_host(dataset, root, watch))
     with _locked(root, dataset):
-        location = found or Location("tfds", _download(origin, root))
         _keep(sources.open_source(location, dataset), path)
     return path
 
@@ -156,8 +164,10 @@ def _answers(url: str) -> bool:
             urllib.request.build_opener().open(request, timeout=_PATIENCE).close()
         except urllib.error.HTTPError as error:
             error.close()
-        except (OSError, http.client.HTTPException):
-            return
+        except (OSError, http.client.HTTPException) as error:
+            # Whose certificates are not trusted here, but perhaps by what downloads, is there.
+            if not isinstance(getattr(error, "reason", None), ssl.SSLError):
+                return
         answers.append(True)
 
     # In a thread because the timeout does not cover the look-up of the host's name.
@@ -167,21 +177,82 @@ def _answers(url: str) -> bool:
     return bool(answers)
 
 
-def _download(dataset: str, root: Path) -> Path:
-    # TFDS lets through whatever its downloads, archives and file system raise.
+def _from_host(dataset: str, root: Path, watch: Watch | None) -> Path:
+    """Downloads a dataset, or what it is part of, and has TFDS prepare it; returns its folder."""
+    watch = watch or _Nobody()
+    origin = heldout.origin(dataset)
+    if not download.is_downloaded(origin, root) and not _answers(PUBLISHED[origin].url):
+        raise _no_network(dataset)
+    with _locked(root, origin), _scratch(root, origin) as scratch:
+        if not download.is_downloaded(origin, root):  # another process may have done it meanwhile
+            download.download(origin, root, scratch / "downloads", watch)
+        watch.preparing()
+        return _prepared(origin, root, scratch / "extracted")
+
+
+class _Nobody:
+    """Is told how far a download is, and tells nobody."""
+
+    def downloading(self, received: int, size: int) -> None:
+        pass
+
+    def preparing(self) -> None:
+        pass
+
+
+def _prepared(dataset: str, root: Path, extracted: Path) -> Path:
+    """Has TFDS prepare what has been downloaded; returns the version's folder."""
+    # TFDS lets through whatever its archives and its file system raise.
     try:
-        with quiet.standard_error():
+        # TensorFlow writes on standard error, TFDS draws bars there, and prints what it does as if
+        # it downloaded.
+        with quiet.standard_error(), contextlib.redirect_stdout(io.StringIO()), _temporary():
+            import tensorflow  # noqa: F401  # TFDS would in a thread, for which a Ctrl-C has to wait
             import tensorflow_datasets as tfds
 
-        with _temporary():
             builder = tfds.builder(dataset, data_dir=root)
-            builder.download_and_prepare()
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(
+                    extract_dir=extracted,
+                    force_checksums_validation=True,
+                    try_download_gcs=False,  # for it is the archive whose checksum is known
+                )
+            )
     except Exception as error:
+        refused = _refused(error)
+        if refused is not None:
+            what = f"{root}, where '{dataset}' is unpacked,"
+            raise StorageError(disk.refusal(what, refused, "folder with --data-dir")) from error
         raise DataError(
             f"'{dataset}' could not be prepared in {root} ({reason(error)}): try again, or "
             "prepare it on another machine and pass --data-dir"
         ) from error
     return Path(builder.data_dir)
+
+
+def _refused(error: Exception) -> OSError | None:
+    """What the disk answered, if it is to blame: TensorFlow has errors of its own for that."""
+    if "Not enough disk space" in str(error):  # as TFDS finds before it begins
+        return OSError(errno.ENOSPC, reason(error))
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if os.strerror(number) in str(error):
+            return OSError(number, os.strerror(number))
+    return None
+
+
+@contextmanager
+def _scratch(root: Path, dataset: str) -> Iterator[Path]:
+    """A folder for what is passing, which a process that was killed leaves to the next."""
+    path = root / f".{dataset}.download"
+    shutil.rmtree(path, ignore_errors=True)
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StorageError(disk.refusal(f"{path}", error, "folder with --data-dir")) from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Failure:
     log: Path | None = None
 
 
-def run_command(results: Path, data_dir: Path | None) -> Command:
+def run_command(results: Path, data_dir: Path | None, devices: str = "all") -> Command:
     """The `kreproduce run` of a job.
 
     The child is told every setting, so that no file that changes meanwhile, and nothing that
@@ -53,6 +53,7 @@ def run_command(results: Path, data_dir: Path | None) -> Command:
             *(part for pair in pairs for part in ("--set", pair)),
             *("--results", str(results)),
             *(("--data-dir", str(data_dir)) if data_dir else ()),
+            *(("--devices", devices) if devices != "all" else ()),
         ]
 
     return command

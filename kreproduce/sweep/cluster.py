@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from kreproduce import __version__, files
 from kreproduce.errors import SettingsError, StorageError
+from kreproduce.gpus import CPU
 from kreproduce.sweep.connection import connect
 from kreproduce.sweep.node import Node
 from kreproduce.sweep.plan import Job
@@ -41,8 +42,10 @@ class Share:
         return min(by_cpu, int(machine.get("GPU", 0)) * int(1 / self.gpus + 1e-9))
 
 
-def share(machines: Iterable[Resources], gpus_per_run: float | None) -> Share:
+def share(machines: Iterable[Resources], gpus_per_run: float | None, devices: str = "all") -> Share:
     """What one run gets: what was asked for, or a GPU; without GPUs the smallest machine's CPUs.
+
+    With the devices "cpu" it is as if there were no GPUs.
 
     Raises:
         SettingsError: a GPU was asked for where there is none, or there is nothing at all.
@@ -53,7 +56,7 @@ def share(machines: Iterable[Resources], gpus_per_run: float | None) -> Share:
         raise SettingsError("--gpus-per-run: the cluster has no GPU; leave it out to use its CPUs")
     if not with_cpus:
         raise SettingsError("--ray: no machine of the cluster has a CPU to offer")
-    if has_gpus:
+    if has_gpus and devices != CPU:
         return Share(gpus_per_run or 1.0, 1.0)
     return Share(0.0, min(machine["CPU"] for machine in with_cpus))
 
@@ -67,6 +70,7 @@ class Cluster:
         results: where runs are recorded.
         data_dir: as of `kreproduce run`.
         say: is told what happens, a line at a time.
+        devices: "all", or "cpu" for runs that take no GPU.
 
     Attributes:
         share: what a run gets of a machine.
@@ -84,11 +88,12 @@ class Cluster:
         results: Path,
         data_dir: Path | None,
         say: Callable[[str], None],
+        devices: str = "all",
     ):
         self.results, self.data_dir = results.absolute(), data_dir and data_dir.absolute()
         self.logs = results / "logs"
         self.witness = self.results / "logs" / f".sweep-{uuid.uuid4().hex}"
-        self.say = say
+        self.say, self.devices = say, devices
         self._address, self._gpus_per_run = address, gpus_per_run
 
     @property
@@ -174,7 +179,7 @@ class Cluster:
         deadline = time.monotonic() + _PATIENCE
         while True:
             machines = self._machines()
-            self.share = share(machines.values(), self._gpus_per_run)
+            self.share = share(machines.values(), self._gpus_per_run, self.devices)
             able = [name for name, machine in machines.items() if self.share.fits(machine)]
             there = [NodeAffinitySchedulingStrategy(name, soft=False) for name in able]
             asked = [inspect.options(scheduling_strategy=place).remote() for place in there]

@@ -34,6 +34,7 @@ class Order:
         results: where to record it; None in a folder of its own, which then comes back.
         witness: a file in `results`, which the machine must see.
         data_dir: as of `kreproduce run`.
+        devices: likewise.
         parcel: what there is of the run already, where `results` is None.
         shared: other runs use the same GPU.
         again: another machine was lost with this run.
@@ -43,6 +44,7 @@ class Order:
     results: Path | None
     witness: Path
     data_dir: Path | None
+    devices: str
     parcel: bytes | None
     shared: bool
     again: bool
@@ -105,7 +107,8 @@ class Node:
             await self._until_free(job)
         if self._told:
             return Outcome(job.state, "stopped before it began")
-        command = [*_TIED, str(os.getpid()), *run_command(results, order.data_dir)(job)]
+        run = run_command(results, order.data_dir, order.devices)
+        command = [*_TIED, str(os.getpid()), *run(job)]
         environment = (SHARED_GPU if order.shared else {}) | os.environ
         child = Child(job, command, results / "logs", environment, again=order.again)
         self._child = child

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kreproduce import gpus
+from kreproduce import gpus, unseen_gpus
 from kreproduce.errors import SettingsError, quoted
+from kreproduce.gpus import CPU
 from kreproduce.sweep import cores
 from kreproduce.sweep.children import run_command
 from kreproduce.sweep.computer import Computer
@@ -28,6 +29,7 @@ class Places:
         jobs: so many at a time on this machine; None for one.
         ray: the address of a Ray cluster; None for this machine.
         gpus_per_run: on a cluster; None for what it has.
+        devices: "all", or "cpu" for runs that take no GPU.
 
     Raises:
         SettingsError: they do not go together.
@@ -36,6 +38,7 @@ class Places:
     jobs: int | None = None
     ray: str | None = None
     gpus_per_run: float | None = None
+    devices: str = "all"
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
@@ -49,8 +52,15 @@ class Places:
                 f"--ray takes 'auto' or HOST:PORT of a cluster's head, not {quoted(self.ray)}; "
                 "start the sweep on a machine of the cluster"
             )
+        if self.devices not in ("all", CPU):
+            raise SettingsError(
+                f"--devices takes all or cpu for a sweep, not {quoted(self.devices)}; "
+                "CUDA_VISIBLE_DEVICES limits the GPUs that are used"
+            )
         if self.gpus_per_run is None:
             return
+        if self.devices == CPU:
+            raise SettingsError("--gpus-per-run is for GPUs, --devices cpu for none; leave one out")
         if self.ray is None:
             raise SettingsError("--gpus-per-run says something only with --ray; leave it out")
         if not _SMALLEST <= self.gpus_per_run <= 1:
@@ -76,9 +86,18 @@ class Places:
         if self.ray is not None:
             from kreproduce.sweep.cluster import Cluster
 
-            return Cluster(self.ray, self.gpus_per_run, results, data_dir, say)
-        command, logs = run_command(results, data_dir), results / "logs"
+            return Cluster(self.ray, self.gpus_per_run, results, data_dir, say, self.devices)
+        command, logs = run_command(results, data_dir, self.devices), results / "logs"
         return nullcontext(ThisMachine(command, logs, self.jobs or 1, self._gpus, self._cores))
+
+    def check(self) -> None:
+        """Refuse the CPU of this machine where it has a GPU that the backend does not see.
+
+        Raises:
+            SettingsError: as of `unseen_gpus.check`.
+        """
+        if self.ray is None and self.devices != CPU:
+            unseen_gpus.check_soon()  # or each run would do so by itself
 
     def in_words(self) -> str:
         """What each of several runs at a time has of this machine."""
@@ -89,7 +108,7 @@ class Places:
     @cached_property
     def _gpus(self) -> list[str]:
         """Those that several runs are dealt out to."""
-        return gpus.visible() if self.several_here else []
+        return gpus.visible() if self.several_here and self.devices != CPU else []
 
     @cached_property
     def _cores(self) -> list[Cores]:

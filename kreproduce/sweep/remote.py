@@ -93,6 +93,7 @@ class Remote:
             results=None if cluster.carries else cluster.results,
             witness=cluster.witness,
             data_dir=cluster.data_dir,
+            devices=cluster.devices,
             parcel=parcel.pack(self.job.folder.path) if cluster.carries else None,
             shared=0 < cluster.share.gpus < 1,
             again=self._tries > 1,

@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +107,7 @@ def write(
         for form in forms
     }
     for path, (form, text) in texts.items():
-        if not force and not outputs.is_free(path, _begins_as(text, _HEADINGS[form])):
+        if not force and not outputs.is_free(path, outputs.begins_as(text, _HEADINGS[form])):
             raise StateError(
                 f"{path} does not begin as the table that belongs there; move it away, or write "
                 "over it with --force"
@@ -119,11 +119,6 @@ def write(
 
 # By format: the lines with which every table of one number begins, whatever its cells say.
 _HEADINGS = {"text": 1, "markdown": 1, "csv": 1, "latex": 4, "json": 2}
-
-
-def _begins_as(text: str, lines: int) -> Callable[[bytes], bool]:
-    heading = text.encode().splitlines()[:lines]
-    return lambda content: content.splitlines()[:lines] == heading
 
 
 def _stem(contents: Contents) -> str:

@@ -13,12 +13,10 @@ from typing import Any
 
 import keras
 
-from kreproduce import scheduling, unseen_gpus
+from kreproduce import nvidia, scheduling, unseen_gpus
 from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, printable, quoted
 from kreproduce.experiment import Experiment
-
-CPU = "cpu"
-"""The choice of the CPU, whatever else there is."""
+from kreproduce.gpus import CPU
 
 _STEPS_PER_EXECUTION = 8
 
@@ -112,6 +110,11 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
             "leave it out, or choose the GPU with CUDA_VISIBLE_DEVICES"
         )
     return Devices(bool(gpus), gpus[:1] or _cpu_names(1), deterministic=bool(deterministic))
+
+
+def sees_gpu() -> bool:
+    """Whether the backend sees one that it could compute on."""
+    return _has_gpu(keras.backend.backend())
 
 
 def threads() -> dict[str, int]:
@@ -251,6 +254,7 @@ def _has_gpu(backend: str) -> bool:
     if backend == "tensorflow":
         import tensorflow as tf
 
+        nvidia.load_libraries()  # as of a process that no command line has tuned
         return bool(tf.config.list_physical_devices("GPU"))
     return bool(_gpu_names(backend))
 

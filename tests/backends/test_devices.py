@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support import TWO_GPUS, says
 
+from kreproduce import unseen_gpus
 from kreproduce.errors import SettingsError
 from kreproduce.training import devices
 
@@ -41,6 +42,12 @@ def test_the_cpu_is_taken_when_it_is_asked_for(two_gpus):
 def test_who_hides_the_gpus_has_asked_for_the_cpu(two_gpus, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert devices.find().gpu is False
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_sees_as_little(two_gpus):
+    with pytest.raises(SettingsError, match="this machine has 2 NVIDIA GPUs"):
+        unseen_gpus.check_soon()
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="of JAX's devices")

@@ -26,7 +26,8 @@ def test_every_network_stands_in_it(protocols):
     assert "parameters" in drawn
     assert "computations" in drawn
     assert "measured, seeds: 2" in drawn
-    assert "the paper, one run each" in drawn
+    assert "the paper (another protocol), one run each" in drawn
+    assert "95% intervals" in drawn
 
 
 def test_equal_runs_give_equal_bytes(protocols):

@@ -8,8 +8,9 @@ import pytest
 from claims.simulated import LABELS, table
 from tables.recorded import CODE, CONDITIONS, record_of, write
 
-from kreproduce import records
+from kreproduce import paper, records
 from kreproduce.claims import matched, report
+from kreproduce.claims.decide import Comparison, Decision
 from kreproduce.claims.table import HFLIP
 from kreproduce.experiment import read, resolve
 from kreproduce.predictions import FILE, Predictions, decoded, encoded
@@ -83,7 +84,10 @@ def test_one_seed_decides_nothing(tmp_path):
     put(tmp_path, table(np.random.default_rng(5), 1, 0.0, POINTS, images=IMAGES))
     assert set(verdicts(tmp_path).values()) == {"undecided"}
     text = report.render(report.report(tmp_path), "text")
-    assert "these two networks, seed 1" in text
+    assert "these two networks, V2 16ch and baseline, seed 1: " in text
+    assert "these two networks, V2 4ch and V2 4ch ReLU, seed 1: " in text
+    assert "so how equal networks scatter is unknown" in text
+    assert "seeds would decide" not in text
     assert "one seed decides nothing" in text
 
 
@@ -220,6 +224,49 @@ def test_the_numbers_are_those_of_the_predictions(two_seeds):
     apart = by_network["V2 16ch"]["accuracy"] - by_network["baseline"]["accuracy"]
     assert row["difference"] == pytest.approx(apart, abs=0.011)
     assert row["low"] < row["difference"] < row["high"] < -1
+
+
+def test_what_verdicts_rest_on_stands_beside_every_table(two_seeds):
+    found = report.report(two_seeds)
+    for form in ("text", "markdown"):
+        text = report.render(found, form)
+        assert "11 networks, seeds 1, 2, 22 runs, 2,000 test images" in text
+        assert "points over seeds (10 degrees of freedom), and would by " in text
+        assert all(note in text for note in report.NOTES)
+        assert report.BEYOND in text
+        assert "V2 4ch - V2 4ch no L alone: +1" in text
+        assert "from one to the next, on average: +" in text
+
+
+def test_how_many_more_seeds_would_decide_is_said(two_seeds):
+    rows = {row["code"]: row for row in report.rows(report.report(two_seeds))}
+    undecided = [
+        row for row in rows.values() if row["verdict"] == "undecided" and row["p"] is not None
+    ]
+    assert undecided
+    for row in undecided:
+        assert "would decide a difference like this" in row["note"]
+    decided = [row for row in rows.values() if row["verdict"] != "undecided"]
+    assert not any("would decide" in row["note"] for row in decided)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("3.1", "section 3.1"),
+        ("2.7, 3.1", "sections 2.7, 3.1"),
+        ("Abstract, 3.1, 4", "Abstract, sections 3.1, 4"),
+    ],
+)
+def test_a_claim_is_found_in_the_paper(section, said):
+    assert any(claim.section == section for claim in paper.trained_claims())
+    text = report.render(report.Report((), _undecided(section), (), ()), "text")
+    assert f"({said})" in text
+
+
+def _undecided(section):
+    claims = [claim for claim in paper.trained_claims() if claim.section == section]
+    return tuple(Decision(claim, "undecided", Comparison(()), None) for claim in claims)
 
 
 def test_files_are_written(two_seeds):

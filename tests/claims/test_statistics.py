@@ -3,7 +3,14 @@ import pytest
 from claims.simulated import table
 from scipy import stats
 
-from kreproduce.claims.statistics import Contrast, Pairs, compared, holm
+from kreproduce.claims.statistics import (
+    Contrast,
+    Pairs,
+    compared,
+    holm,
+    scatters_by_chance,
+    slope,
+)
 from kreproduce.claims.table import HFLIP, Table, spread
 
 
@@ -81,10 +88,69 @@ def test_holm_keeps_the_order():
 def test_seeds_needed_are_enough():
     simulated = table(np.random.default_rng(6), 2, 0.5, {"V2 4ch": 1.2})
     contrast = Contrast(simulated, {"V2 4ch": 1.0, "baseline": -1.0})
-    needed = contrast.seeds_needed(0.0)
-    assert needed is None or 2 <= needed <= 100
-    far = Contrast(simulated, {"V2 4ch": 1.0, "baseline": -1.0})
-    assert far.seeds_needed(far.value) is None
+    needed = contrast.seeds_needed(0.0, 0.05)
+    assert 2 <= needed <= 100
+    # The stricter the level, the more; as many as one has are enough where p is below it.
+    assert contrast.seeds_needed(0.0, 0.005) > needed
+    assert contrast.seeds_needed(0.0, contrast.p(0.0, "two-sided") * 1.001) == 2
+    assert contrast.seeds_needed(0.0, contrast.p(0.0, "two-sided") * 0.999) > 2
+    assert contrast.seeds_needed(contrast.value, 0.05) is None
+
+
+def test_tails_far_out_are_no_zero():
+    simulated = table(np.random.default_rng(8), 3, 0.3, {"V2 4ch": -20})
+    contrast = Contrast(simulated, {"V2 4ch": 1.0, "baseline": -1.0})
+    assert 0 < contrast.p(0.0, "less") < 1e-12
+    assert contrast.p(0.0, "two-sided") == pytest.approx(2 * contrast.p(0.0, "less"))
+    assert contrast.p(0.0, "greater") == pytest.approx(1)
+
+
+def scattering(own, common, networks=40, seeds=3):
+    """Accuracies of equal networks that scatter, for themselves and by what a seed does to all."""
+    random = np.random.default_rng(9)
+    shift = random.normal(0, common, seeds)
+    images = 10_000
+    correct = {}
+    for network in range(networks):
+        for seed in range(seeds):
+            share = 0.6 + (shift[seed] + random.normal(0, own)) / 100
+            correct.setdefault(f"n{network}", {})[seed] = np.arange(images) < share * images
+    return Table(correct)
+
+
+def test_what_a_seed_does_to_all_counts_for_an_accuracy_and_not_for_a_difference():
+    shared = scattering(0.2, 3.0)
+    difference = Contrast(shared, {"n0": 1.0, "n1": -1.0})
+    accuracy = Contrast(shared, {"n0": 1.0})
+    assert difference.spread.deviation == pytest.approx(0.002, rel=0.2)
+    each = np.array([[shared.accuracy(f"n{n}", s) for s in range(3)] for n in range(40)])
+    assert accuracy.spread.variance == pytest.approx(each.var(axis=1, ddof=1).mean())
+    assert accuracy.spread.df == 40 * 2
+    assert accuracy.spread.deviation > 5 * difference.spread.deviation
+
+
+def test_a_slope_is_what_a_line_fitted_has():
+    labels = [f"V2 {ch}ch" for ch in (2, 4, 8, 16, 32)]
+    simulated = table(np.random.default_rng(10), 2, 0.3, dict(zip(labels, range(5), strict=True)))
+    means = [np.mean([simulated.accuracy(label, seed) for seed in (1, 2)]) for label in labels]
+    found = slope(simulated, labels)
+    assert found.value == pytest.approx(np.polyfit(range(5), means, 1)[0])
+    assert found.interval().low < 0.01 < found.interval().high
+
+
+def test_a_scatter_beyond_chance_is_told_from_chance():
+    """Networks that are right by image and chance alone, and such as differ in their whole."""
+    random = np.random.default_rng(11)
+    easy = random.uniform(0, 1, 10_000)
+    alone = Table(
+        {
+            f"n{n}": {seed: random.uniform(size=10_000) < easy for seed in range(3)}
+            for n in range(11)
+        }
+    )
+    assert scatters_by_chance(alone) > 0.05
+    assert scatters_by_chance(table(random, 3, 0.8)) < 0.001
+    assert scatters_by_chance(table(random, 1, 0.8)) is None
 
 
 def test_a_bootstrap_takes_five_seeds():

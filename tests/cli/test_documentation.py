@@ -31,7 +31,8 @@ STARTS = re.compile(
     r"(?:[A-Z_]+=\S+ |nice -n \d+ |exec |srun |docker run .*?)*(?:\S*/)?(kreproduce|make)(?: (.*))?"
 )
 ENDS = {"|", "||", "&&", ";", ">", "2>", "\\", "…", "..."}
-OTHERS = {"--array", "--cpu-list", "--signal"}  # options of taskset and Slurm
+# Options of Slurm, taskset and pip.
+OTHERS = {"--array", "--signal", "--cpu-list", "--constraint", "--editable"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -19,6 +19,11 @@ COMMANDS = [
     ["audit", "--json"],
     ["status"],
     ["status", "--json"],
+    ["claims"],
+    ["claims", "--format", "json"],
+    ["claims", "--format", "report"],
+    ["plot", "--help"],
+    ["plot", "frontier"],
     ["sweep", "5", "--dry-run"],
     ["data", "check", "digits"],
 ]
@@ -85,7 +90,9 @@ def test_a_refusal_that_nobody_reads(tmp_path, unread):
 
 
 @pytest.mark.parametrize("unbuffered", [True, False])
-@pytest.mark.parametrize("arguments", [["--help"], ["status"], ["network", "--ch", "4"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["status"], ["network", "--ch", "4"], ["claims"]]
+)
 def test_a_full_disk_behind_the_output(tmp_path, arguments, unbuffered):
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         code, message = run(tmp_path, *arguments, stdout=full, unbuffered=unbuffered)
@@ -103,6 +110,7 @@ def test_a_closed_output_is_said_and_gets_no_file(tmp_path):
 def test_other_closed_streams_change_nothing(tmp_path, closed):
     streams = {"stdin": None, "stderr": None} | ({"stdout": None} if 1 in closed else {})
     assert run(tmp_path, "table", "1", closed=closed, **streams)[0] == 0
+    assert run(tmp_path, "claims", closed=closed, **streams)[0] == 0
     assert run(tmp_path, "run", "cifar11", closed=closed, **streams)[0] == 2
 
 

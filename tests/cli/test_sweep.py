@@ -50,6 +50,11 @@ REFUSED = {
     "no GPU": (["5", "--ray", "auto", "--gpus-per-run", "0"], "from 0.01 GPUs to 1"),
     "too many GPUs": (["5", "--ray", "auto", "--gpus-per-run", "2"], "from 0.01 GPUs to 1"),
     "not a number of GPUs": (["5", "--ray", "auto", "--gpus-per-run", "nan"], "GPUs to 1"),
+    "devices of one run": (["5", "--devices", "2"], "takes all or cpu for a sweep, not '2'; CUDA_"),
+    "GPUs and no GPU": (
+        ["5", "--ray", "auto", "--gpus-per-run", "1", "--devices", "cpu"],
+        "--gpus-per-run is for GPUs, --devices cpu for none; leave one out",
+    ),
     "no shard": (
         ["5", "--shard", "/"],
         "--shard takes I/N with I from 1 to N, such as 2/8, not '/'",

@@ -1,9 +1,13 @@
+import importlib.util
 import os
 import shutil
 import socket
+import ssl
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -14,7 +18,7 @@ import tensorflow_datasets as tfds
 from support import tree, write_images
 from tfds_sets import store_cifar10, store_malaria
 
-from kreproduce.data import archives, cache
+from kreproduce.data import archives, cache, download
 from kreproduce.data import prepare as module
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.folders import read_folder
@@ -60,12 +64,13 @@ def url_of(server, path="/x.zip"):
 
 @pytest.fixture
 def host(monkeypatch):
-    """Makes a URL the one of malaria's archive."""
+    """Makes a URL the one of malaria's archive, which is not really downloaded from there."""
+    monkeypatch.setattr(download, "download", lambda *args: None)
     return lambda url: monkeypatch.setitem(PUBLISHED, "malaria", Archive(url, 1, ""))
 
 
 class Builder:
-    """Stands in for TFDS' builder, whose downloads no test can have: stores a small set."""
+    """Stands in for TFDS' builder; stores a small set."""
 
     def __init__(self, name, data_dir, error=None):
         tempfile.mkdtemp("tfds")  # as that of TFDS does, which leaves it there
@@ -73,7 +78,7 @@ class Builder:
         self.root = data_dir
         self.error = error
 
-    def download_and_prepare(self):
+    def download_and_prepare(self, download_config):
         if self.error:
             raise self.error
         store_malaria(self.root)
@@ -107,6 +112,19 @@ def test_a_name_that_takes_for_ever_to_look_up(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE", 0.1)
     assert_refused_at_once(tmp_path)
     released.set()
+
+
+def test_whoever_cannot_prove_who_he_is_answers(monkeypatch):
+    """Downloads have certificates of their own, which may know him."""
+    distrust = urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed"))
+
+    def open_(*args, **kwargs):
+        raise distrust
+
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", open_)
+    assert module._answers("https://127.0.0.1/x.zip")
+    distrust.reason = ConnectionRefusedError()
+    assert not module._answers("https://127.0.0.1/x.zip")
 
 
 @pytest.mark.slow
@@ -160,6 +178,31 @@ def test_what_is_prepared_is_all_that_is_left(tmp_path, monkeypatch, server, hos
     assert tree(tmp_path / "tmp") == {}
     left = {path.name for path in (tmp_path / "data").iterdir()}
     assert left == {"downloads", "malaria", "malaria.kreproduce.npz"}
+
+
+def test_what_is_part_of_another_is_downloaded_as_that(tmp_path, monkeypatch):
+    """And two processes that want different parts of it are not at it at once."""
+    downloaded = []
+    monkeypatch.setattr(module, "_answers", lambda url: url == PUBLISHED["cifar10"].url)
+    monkeypatch.setattr(download, "download", lambda *args: downloaded.append(args[:2]))
+    monkeypatch.setattr(module, "_prepared", lambda *args: Path())
+    monkeypatch.setattr(module, "_keep", lambda *args: None)
+    monkeypatch.setattr(module.sources, "open_source", lambda *args: None)
+    prepare("cifar10-heldout", tmp_path)
+    assert downloaded == [("cifar10", tmp_path)]
+    other = Lock(tmp_path / ".cifar10")
+    assert other.take("then")
+    with pytest.raises(LockedError, match="another process is preparing 'cifar10' in "):
+        prepare("cifar10-heldout", tmp_path)
+    other.free()
+
+
+def test_what_is_not_installed_is_said_before_the_download(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_answers", lambda url: True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"with the package tensorflow, which is not installed"):
+        prepare("malaria", tmp_path / "data")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_tfds_has_prepared_is_not_downloaded_again(tmp_path, monkeypatch):

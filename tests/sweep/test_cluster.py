@@ -32,6 +32,10 @@ def test_what_a_run_gets(machines, asked, got, fit):
     assert [got.fits(machine) for machine in machines] == fit
 
 
+def test_what_a_run_gets_that_takes_no_gpu():
+    assert share([HEAD, ONE, FOUR], None, "cpu") == Share(0.0, 4.0)
+
+
 @pytest.mark.parametrize(
     ("machines", "asked", "message"),
     [

@@ -1,9 +1,15 @@
-"""The page on scaling says what the command prints, and its job script runs the whole plan."""
+"""The pages say what the commands print, and the job script runs the whole plan."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kreproduce.cli import app
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -15,6 +21,20 @@ def test_the_page_has_what_the_command_prints(kreproduce):
     simulation = output.partition("\n\n")[2].splitlines()
     assert len(simulation) == 11
     assert "".join(f"    {line}\n" for line in simulation) in page
+
+
+@pytest.mark.parametrize("tables", ["4", "5", "6", "7", "8", "4 5 6 7 8"])
+def test_the_campaign_takes_as_long_as_the_simulation_says(tables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where nothing was run
+    arguments = ["sweep", *tables.split(), "--dry-run", "--gpus", "1,2,4,8"]
+    output = CliRunner().invoke(app, arguments).output
+    runs = re.findall(r"^(\d+) runs, a GPU a run", output, re.MULTILINE)
+    spans = re.findall(r"^ +[1248]  +(\d.*?)  +[\d.]+  +\d+%$", output, re.MULTILINE)
+    longest = re.findall(r"^the longest run, .*, (.*)$", output, re.MULTILINE)
+    called = "4 to 8" if " " in tables else tables
+    row = " | ".join([called, *runs, *spans, *longest])
+    assert row.count("|") == 6
+    assert f"\n| {row} |\n" in (DOCS / "campaign.md").read_text("utf-8")
 
 
 def test_the_job_script_deals_out_the_whole_plan(kreproduce, tmp_path):

@@ -21,6 +21,7 @@ def order(tmp_path, **given):
         "results": tmp_path,
         "witness": tmp_path / "witness",
         "data_dir": None,
+        "devices": "all",
         "parcel": None,
         "shared": False,
         "again": False,

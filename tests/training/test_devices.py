@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from support import TWO_GPUS, says
 
+from kreproduce import nvidia
 from kreproduce.errors import SettingsError
 from kreproduce.training import devices
 from kreproduce.training.devices import Devices
@@ -64,6 +65,15 @@ def test_the_cpu_is_taken_where_there_are_gpus(gpus, monkeypatch):
     assert visible == [([], "GPU")]
     assert (found.gpu, found.replicas, found.deterministic) == (False, 1, True)
     assert not any("GPU-" in name for name in found.names)
+
+
+def test_nvidias_libraries_are_loaded_before_tensorflow_looks_for_gpus(monkeypatch):
+    """In the processes of `bench --at-once`, too, which no command line has tuned."""
+    done = []
+    monkeypatch.setattr(nvidia, "load_libraries", lambda: done.append("loaded"))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: done.append("looked"))
+    devices.sees_gpu()
+    assert done == ["loaded", "looked"]
 
 
 def test_a_gpu_that_tensorflow_does_not_see_is_no_reason_to_take_the_cpu(gpus, nvidia_smi):
