@@ -140,7 +140,7 @@ def of(run: Path) -> Entry:
         if what == "a folder":
             return replace(_of_folder(run), notes=tuple(_notes(run)))
         return _foreign(run, f"a link to {run.readlink()}" if what == "a link" else what)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         lock = Lock(run)
         return (
             Entry(run, "running", holder=lock.holder()) if lock.is_held() else Entry(run, "missing")

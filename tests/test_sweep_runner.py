@@ -165,7 +165,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(sweep):
     runner._computer.launch = late
     runner.run()
     assert failed(runner) == {}
-    assert f"{job.name}: under way (after" in runner._view.text
+    assert f"{job.name}: running (after" in runner._view.text
     at_it.close()
 
 
@@ -447,7 +447,7 @@ def test_the_epoch_is_the_childs_own(sweep, tmp_path):
     """Not that of an earlier try, whose status stays until the child has started."""
     job = sweep("hang").waiting[0]
     job.folder.path.mkdir(parents=True)
-    status = {"state": "failed", "epoch": 7, "pid": 1}
+    status = {"state": "failed", "epoch": 7, "epochs": 12, "pid": 1, "time": "now"}
     (job.folder.path / "status.json").write_text(json.dumps(status))
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     child = Child(job, command, tmp_path / "logs", os.environ)

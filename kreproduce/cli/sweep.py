@@ -258,7 +258,9 @@ def _run(
 def _print_failures(failures: "list[Failure]", runs: int) -> None:
     from kreproduce.sweep.overview import runs as so_many
 
-    lines = [f"{len(failures)} of {so_many(runs)} failed; the same command goes on with them:"]
+    lines = [
+        f"{len(failures)} of {so_many(runs)} failed; when that is mended, the same command goes on with them:"
+    ]
     for failure in failures:
         where = f" ({failure.log})" if failure.log else ""
         lines.append(f"  {failure.job.name}: {failure.why}{where}")

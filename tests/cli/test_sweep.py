@@ -10,9 +10,13 @@ import threading
 import time
 
 import pytest
+import yaml
 from support import tree
 
+from kreproduce.experiment import resolve
 from kreproduce.lock import Lock
+from kreproduce.runs import RunFolder
+from kreproduce.training.checkpoint import Checkpoint
 
 TINY = "dataset: digits\nlimit: 20\nepochs: 2\nbatch_size: 16\nch: 16\n"
 FILES = {"one.yaml": "seed: 1\n", "two.yaml": "seed: 2\n", "three.yaml": "seed: 3\n"}
@@ -148,9 +152,12 @@ def test_the_plan_of_all(kreproduce):
 
 def test_a_plan_says_from_where_a_run_goes_on(kreproduce, files):
     (name,) = names(kreproduce, files[:1])
-    folder = kreproduce.folder / "results" / "runs" / name
-    folder.mkdir(parents=True)
-    (folder / "status.json").write_text('{"state": "interrupted", "epoch": 1}')
+    settings = yaml.safe_load((kreproduce.folder / "one.yaml").read_text())
+    folder = RunFolder(kreproduce.folder / "results", resolve(settings))
+    assert folder.path.name == name
+    folder.path.mkdir(parents=True)
+    folder.save(Checkpoint(1, 0, {}, {}))
+    folder.set_state("interrupted", 1)
     first = kreproduce("sweep", "one.yaml", "--dry-run").output.splitlines()[0]
     assert first.startswith(f"interrupted  {name}")
     assert first.endswith("one.yaml; goes on behind epoch 1 of 2")
@@ -292,6 +299,24 @@ def kill_when_started(run, given_up):
         time.sleep(0.05)
 
 
+def test_what_can_only_be_refused_is_not_started(kreproduce, files):
+    """A run that has lost its checkpoints: the sweep says so, and fails by it alone."""
+    (name,) = names(kreproduce, files[:1])
+    run = kreproduce.folder / "results" / "runs" / name
+    run.mkdir(parents=True)
+    (run / "history.csv").touch()
+    before = tree(kreproduce.folder)
+    result = kreproduce("sweep", "one.yaml")
+    assert (result.code, result.imported) == (8, [])
+    assert result.output.startswith(f"damaged      {name}")
+    assert result.message.splitlines() == [
+        "1 of 1 run failed; when that is mended, the same command goes on with them:",
+        f"  {name}: damaged: no checkpoint is left to go on from (it has history.csv); "
+        "`kreproduce run` with --force starts it from scratch",
+    ]
+    assert tree(kreproduce.folder) == before
+
+
 @pytest.mark.slow
 def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreproduce, files):
     runs = kreproduce.folder / "results" / "runs"
@@ -306,10 +331,12 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
     killer.join()
     assert (first.code, first.imported) == (8, [])
     message = first.message.splitlines()
-    assert message[0] == "2 of 3 runs failed; the same command goes on with them:"
+    assert (
+        message[0] == "2 of 3 runs failed; when that is mended, the same command goes on with them:"
+    )
     assert {line.split(":")[0].strip() for line in message[1:]} == {failing, killed}
     text = "\n".join(sorted(message[1:], key=lambda line: killed in line))
-    assert f"{failing}: exit code 5: " in text
+    assert f"{failing}: results/runs/{failing} is no run (a file); move it away" in text
     assert f"{killed}: killed by SIGKILL" in text
     assert f"(results/logs/{killed}.log)" in text
     assert states(kreproduce, files)[1:] == ["crashed", "done"]

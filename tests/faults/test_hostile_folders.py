@@ -143,13 +143,13 @@ def test_status_lists_everything_as_what_it_is(hostile):
     assert why["copied"] == f"its record is that of {good(1)['run']}"
     assert why["large"] == "record.json is larger than 67,108,864 bytes"
     assert (why["a-pipe"], why["a-socket"], why["notes.txt"]) == ("a pipe", "a socket", "a file")
-    assert why["empty"] == why["..."] == why["-rf"] == "a folder, and not of a run"
+    assert why["empty"] == why["..."] == why["-rf"] == "an empty folder"
     assert why["boasting"] == "it was finished, and its record.json is gone"
     assert (why["linked.lock"], why["piped.lock"]) == (
         f"a link to {hostile.parent}/outside/secret",
         "a pipe",
     )
-    assert why["?[2J?"] == why["not-?-utf8"] == "a folder, and not of a run"
+    assert why["?[2J?"] == why["not-?-utf8"] == "an empty folder"
     assert entries["link-history.csv"]["notes"] == ["history.csv is not a file, but a link"]
     assert states["wrong"] == states["huge-number"] == "crashed"
     assert entries["wrong"]["notes"] == ["status.json is damaged"]

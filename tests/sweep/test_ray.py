@@ -179,7 +179,9 @@ def test_failures_are_named_and_make_room_for_the_next(kreproduce, cluster, star
         (runs / name).write_text("in the way")
     output, message = end(start(runs=3), 8)
     lines = message.splitlines()
-    assert lines[0] == "3 of 3 runs failed; the same command goes on with them:"
+    assert (
+        lines[0] == "3 of 3 runs failed; when that is mended, the same command goes on with them:"
+    )
     assert [line.partition(":")[0].strip() for line in lines[1:]] == names
     assert all(": exit code 5: " in line for line in lines[1:])
     assert output.count(f": started on {os.uname().nodename}\n") == 3
@@ -198,7 +200,9 @@ def test_a_run_is_not_tried_for_ever(kreproduce, cluster, start):
         wait(lambda: child not in children(kreproduce.folder), seconds=20)  # noqa: B023
     output, message = end(sweep, 8)
     assert output.count("; sent anew\n") == 3
-    assert "1 of 1 run failed; the same command goes on with them:\n" in message
+    assert (
+        "1 of 1 run failed; when that is mended, the same command goes on with them:\n" in message
+    )
     assert f": lost on {os.uname().nodename} (" in message
     assert "), 4 tries (" in message
     wait(lambda: nothing_is_in_use(cluster))
