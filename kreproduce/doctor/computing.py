@@ -17,11 +17,7 @@ TABLE = 5
 NETWORK, BATCH, SIZE = "v2-16ch", 64, 32
 """A row of the table: V2 16ch as the authors trained it on CIFAR-10."""
 _PATIENCE = 600.0  # seconds; the first step may take minutes to compile
-_INSTALL = {
-    "tensorflow": "install TensorFlow for GPUs: pip install 'tensorflow[and-cuda]'",
-    "jax": "install JAX for GPUs: pip install 'jax[cuda12]'",
-    "torch": "install PyTorch for GPUs",
-}
+_ANEW = "if other processes leave it memory, install kreproduce anew in a new virtual environment"
 
 _Answer = TypeVar("_Answer", Surroundings, Step)
 
@@ -56,7 +52,8 @@ def understood(answer: Answer) -> Computing:
     """What the process said, as far as it came."""
     surroundings = _read(Surroundings, answer.lines[:1])
     step = _read(Step, answer.lines[1:2])
-    why = answer.why or ("" if step else f"it said {answer.lines[-1:]}")
+    complete = step or (surroundings and surroundings.refused)
+    why = answer.why or ("" if complete else f"it said {answer.lines[-1:]}")
     return Computing(surroundings, step, why)
 
 
@@ -69,16 +66,18 @@ def check_devices(found: Computing, gpus: int) -> Check:
     """
     name, seen = "devices", found.surroundings
     if seen is None:
-        said = f"the backend cannot be asked for devices: {found.why}"
-        return Check(name, "fault", said, "install it anew in a new virtual environment")
+        said = f"the backend cannot be asked for its devices: {found.why}"
+        return Check(name, "fault", said, _ANEW)
     values: dict[str, Value] = {"gpu": seen.gpu, "seen": len(seen.devices), "expected_gpus": gpus}
     names = ", ".join(
         f"{count} × {device}" if count > 1 else device
         for device, count in Counter(seen.devices).items()
     )
+    if seen.refused:
+        return Check(name, "fault", seen.refused, values=values)
     if not seen.gpu and gpus:
-        said = f"{seen.backend} sees none of {_gpus(gpus)}, and computes on the CPU ({names})"
-        return Check(name, "fault", said, _INSTALL[seen.backend], values)
+        said = f"{seen.backend} was told to leave {_gpus(gpus)} alone, and computes on {names}"
+        return Check(name, "warning", said, values=values)
     if seen.gpu and seen.backend == "tensorflow" and len(seen.devices) < gpus:
         said = f"{seen.backend} sees {names}, of {_gpus(gpus)}"
         return Check(name, "warning", said, "see what nvidia-smi says of the others", values)
@@ -107,10 +106,10 @@ def check_step(found: Computing, devices: int) -> Check:
     """
     name, step = "training step", found.step
     if step is None:
-        if found.surroundings is None:
-            return Check(name, "not applicable", "the backend cannot be asked")
+        if found.surroundings is None or found.surroundings.refused:
+            return Check(name, "not applicable", "first mend what the devices lack")
         said = f"no step of {NETWORK} can be trained: {found.why}"
-        return Check(name, "fault", said, "install the backend anew in a new virtual environment")
+        return Check(name, "fault", said, _ANEW)
     measured = case.of(step.network, batch=step.batch, input_size=SIZE, precision="auto").experiment
     table = project(TABLE, measured, step.seconds, devices)
     compiled = "with XLA" if step.xla else "without XLA"

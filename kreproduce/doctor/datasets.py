@@ -1,11 +1,17 @@
 """The images of each dataset: prepared, where, and the original ones or why not."""
 
+import os
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from kreproduce.data import layouts, originals, sources, tfds
 from kreproduce.data.sources import Location, Source
 from kreproduce.doctor.check import Check, Value
+from kreproduce.doctor.child import ask
 from kreproduce.errors import DataError
+
+_PATIENCE = 600.0  # seconds
 
 
 def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
@@ -23,13 +29,17 @@ def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
         OSError: it cannot be looked at.
     """
     if dataset == "digits":
-        return _found(dataset, Location("builtin", None))
+        return check_images(dataset, Location("builtin", None))
     root = tfds.default_root() if data_dir is None else data_dir
     if data_dir is not None and not data_dir.is_dir():
         raise DataError(f"{data_dir} is no folder of images; pass another --data-dir")
     location = sources.prepared_in(root, dataset) or _unpacked(data_dir, dataset)
     if location is not None:
-        return _found(dataset, location)
+        return (
+            _by_tensorflow(dataset, location)
+            if location.kind == "tfds"
+            else (check_images(dataset, location))
+        )
     command = f"kreproduce data prepare {dataset}"
     begun = tfds.unfinished(root, dataset)
     if begun is not None:
@@ -50,7 +60,21 @@ def _unpacked(data_dir: Path | None, dataset: str) -> Location | None:
     return sources.locate(dataset, data_dir) if inner != data_dir else None
 
 
-def _found(dataset: str, location: Location) -> Check:
+def _by_tensorflow(dataset: str, location: Location) -> Check:
+    """As `check_images`, in a process of its own: TensorFlow would take a GPU's memory in this."""
+    without = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    answer = ask(("images", dataset, str(location.path)), _PATIENCE, without)
+    if answer.why:
+        return Check(dataset, "fault", answer.why)
+    return TypeAdapter(Check).validate_json("".join(answer.lines))
+
+
+def check_images(dataset: str, location: Location) -> Check:
+    """Whether the images that were found are the original ones.
+
+    Raises:
+        DataError: they are damaged; or TensorFlow, which reads them, is missing.
+    """
     source = sources.open_source(location, dataset)
     images, why = len(source.labels), originals.foreign_reason(source, dataset)
     where = f"in {location.path}" if location.path else "built in"

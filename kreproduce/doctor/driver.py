@@ -5,7 +5,7 @@ from collections import Counter
 
 from kreproduce.doctor.check import Check, Value
 from kreproduce.errors import printable
-from kreproduce.gpus import Machine
+from kreproduce.gpus import NO_TOOL, Machine
 
 NONE = "no NVIDIA GPU here"
 _PATIENCE = 20  # seconds
@@ -17,14 +17,14 @@ def check_driver(machine: Machine) -> Check:
     name, hidden = "driver", machine.has_gpu and not machine.expects_gpu
     values: dict[str, Value] = {"gpus": expected(machine), "hidden": hidden}
     if not machine.has_gpu:
-        if machine.fault in (None, "there is no nvidia-smi"):
+        if machine.fault in (None, NO_TOOL):
             return Check(name, "not applicable", NONE, values=values)
         found = f"{NONE} that can be used: {machine.fault}"
         return Check(name, "warning", found, f"if there is one, {_MENDED}", values)
     if hidden:
         found = "CUDA_VISIBLE_DEVICES hides this machine's NVIDIA GPUs, and runs use the CPU"
         return Check(name, "warning", found, "unset it to use them", values)
-    if machine.fault == "there is no nvidia-smi":
+    if machine.fault == NO_TOOL:
         files = ", ".join(machine.device_files)
         found = f"{files} say that there is a GPU, and there is no nvidia-smi to ask its driver"
         return Check(name, "warning", found, "install NVIDIA's driver and its tools", values)

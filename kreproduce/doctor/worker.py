@@ -2,18 +2,23 @@
 
     step NETWORK BATCH SIZE PRECISION               devices and threads, then the time of a step
     sharing NETWORK BATCH SIZE PRECISION SECONDS    two trainings at once
+    images DATASET PATH                             a dataset of TensorFlow Datasets'
 
 Each answer is a line of JSON on standard output.
 """
 
+import json
 import os
 import sys
 import time
+from pathlib import Path
 
 from kreproduce import backend, quiet, scheduling
 from kreproduce.bench import case
 from kreproduce.bench.case import Case
-from kreproduce.errors import KreproduceError
+from kreproduce.data.sources import Location
+from kreproduce.doctor import datasets
+from kreproduce.errors import KreproduceError, SettingsError
 from kreproduce.strict import Strict
 
 _SAMPLES, _PATIENCE = 3, 5.0  # measurements of a step, and seconds after which there are no more
@@ -24,6 +29,7 @@ class Surroundings(Strict):
 
     Attributes:
         backend: Keras'.
+        refused: why it is refused, because it sees no GPU where there is one; empty if it is not.
         gpu: whether it computes on GPUs.
         devices: their names, or the processor's.
         threads: by pool, as far as it says.
@@ -31,6 +37,7 @@ class Surroundings(Strict):
     """
 
     backend: str
+    refused: str
     gpu: bool
     devices: tuple[str, ...]
     threads: dict[str, int]
@@ -69,10 +76,15 @@ class Sharing(Strict):
 
 def main(arguments: list[str]) -> None:
     """Do one task, and print what came of it."""
+    task, name, *more = arguments
     told = set(os.environ)
-    task, name, batch, size, precision, *more = arguments
-    measured = case.of(name, batch=int(batch), input_size=int(size), precision=precision)
     backend.tune()
+    if task == "images":
+        check = datasets.check_images(name, Location("tfds", Path(more[0])))
+        sys.stdout.write(json.dumps(check.as_json()))
+        return
+    batch, size, precision, *more = more
+    measured = case.of(name, batch=int(batch), input_size=int(size), precision=precision)
     if task == "sharing":
         _share(measured, float(more[0]))
     else:
@@ -85,10 +97,15 @@ def _time_step(measured: Case, told: set[str]) -> None:
     with quiet.standard_error():
         from kreproduce.bench.steps import Training
         from kreproduce.training import conditions, devices
-    seen = devices.find("all")
+    refused = ""
+    try:
+        seen = devices.find("all")
+    except SettingsError as error:
+        refused, seen = str(error), devices.find(devices.CPU)
     _answer(
         Surroundings(
             backend=backend.name(),
+            refused=refused,
             gpu=seen.gpu,
             devices=seen.names,
             threads=devices.threads(),
@@ -97,6 +114,8 @@ def _time_step(measured: Case, told: set[str]) -> None:
             },
         )
     )
+    if refused:
+        return
     with devices.memory_of(measured.experiment):
         training = Training(measured, devices.find("1"))
         started, samples = time.perf_counter(), [training()]
