@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from kreproduce import backend, quiet, scheduling
+from kreproduce import backend, gpus, quiet, scheduling
 from kreproduce.bench import case
 from kreproduce.bench.case import Case
 from kreproduce.data.sources import Location
@@ -101,7 +101,7 @@ def _time_step(measured: Case, told: set[str]) -> None:
     try:
         seen = devices.find("all")
     except SettingsError as error:
-        refused, seen = str(error), devices.find(devices.CPU)
+        refused, seen = str(error), devices.find(gpus.CPU)
     _answer(
         Surroundings(
             backend=backend.name(),
