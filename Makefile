@@ -19,7 +19,7 @@ NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
-.PHONY: run test test-slow faults bench bench-gpu lint format tables audit check-tables clean
+.PHONY: run test test-slow faults gpu-check bench bench-gpu lint format tables audit check-tables clean
 
 run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
 	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))
@@ -57,6 +57,9 @@ bench-gpu: $(VENV)/ready      ## measure this GPU
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_bfloat16
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
 	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16
+
+gpu-check: $(VENV)/ready      ## try this GPU: short trainings, one killed, two at once; minutes
+	$(BIN)/kreproduce doctor --gpu
 
 GENERATED := results/tables results/claims docs/reproduction.md
 tables: $(VENV)/ready         ## write tables, claims, figure and report from the paper and the records

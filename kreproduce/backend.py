@@ -41,7 +41,7 @@ def _chosen() -> tuple[str, str]:
     variable = os.environ.get("KERAS_BACKEND")
     if variable:
         return variable, "KERAS_BACKEND"
-    path = _keras_home() / "keras.json"
+    path = keras_json()
     try:
         configured = json.loads(path.read_bytes())["backend"]
     except (OSError, ValueError, RecursionError, TypeError, KeyError):
@@ -49,8 +49,12 @@ def _chosen() -> tuple[str, str]:
     return str(configured), f"backend in {path}"
 
 
+def keras_json() -> Path:
+    """The user's settings of Keras, where it looks for them."""
+    return _keras_home() / "keras.json"
+
+
 def _keras_home() -> Path:
-    """The folder of the user's keras.json, as Keras finds it."""
     if "KERAS_HOME" in os.environ:
         return Path(os.path.expanduser(os.environ["KERAS_HOME"]))  # noqa: PTH111 (as Keras)
     home = os.path.expanduser("~")  # noqa: PTH111 (raises nothing where there is none)

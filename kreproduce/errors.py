@@ -57,6 +57,9 @@ class StateError(KreproduceError):
     exit_code = 7
 
 
+CHECK_FAILED = 9
+"""The exit code of a command that ran to its end and found what should not be."""
+
 LONGEST = 200
 """Characters that a message repeats of what a user gave, or of what a file or folder holds."""
 

@@ -225,10 +225,8 @@ class RunFolder:
         """
         sizes = {name: array.nbytes for name, array in checkpoint.arrays.items()}
         weights = sum(size for name, size in sizes.items() if name.startswith("weights/"))
-        # Two checkpoints and one being written, each with the best weights of two epochs at most;
-        # and those two in files of their own, one of them being written.
         one = sum(size for name, size in sizes.items() if not name.startswith("best/"))
-        needed = (checkpoints.KEPT + 1) * (one + 2 * weights) + 3 * weights
+        needed = room_needed(one, weights)
         with self._storage():
             finished = (self.path / "record.json").exists()  # and stays until this one is
             files_there = [] if finished else [p for p in self.path.rglob("*") if p.is_file()]
@@ -376,6 +374,18 @@ class RunFolder:
 
     def _refuse(self) -> NoReturn:
         raise LockedError(self._lock.refusal(f"at {self.path}"))
+
+
+def room_needed(state: int, weights: int) -> int:
+    """The bytes that a run takes on disk at most.
+
+    Args:
+        state: bytes of the weights and the optimizer's values.
+        weights: bytes of the weights alone.
+    """
+    # Two checkpoints and one being written, each with the best weights of two epochs at most;
+    # and those two in files of their own, one of them being written.
+    return (checkpoints.KEPT + 1) * (state + 2 * weights) + 3 * weights
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

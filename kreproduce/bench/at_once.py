@@ -27,7 +27,11 @@ _barrier: Any = None
 
 
 def measure(
-    case: Case, numbers: Sequence[int], devices: str, say: Callable[[str], None]
+    case: Case,
+    numbers: Sequence[int],
+    devices: str,
+    say: Callable[[str], None],
+    seconds: float = SECONDS,
 ) -> list[dict[str, Any]]:
     """Train so many copies of the case at once, each in a process of its own; a row a number.
 
@@ -38,6 +42,7 @@ def measure(
         numbers: how many, one measurement after the other.
         devices: as of `devices.find`; all copies share them.
         say: is told how it goes.
+        seconds: that each number is measured for.
 
     Raises:
         OutOfMemoryError: not even the first number's do.
@@ -45,7 +50,7 @@ def measure(
     rows: list[dict[str, Any]] = []
     for number in numbers:
         try:
-            speeds = _together(case, number, devices)
+            speeds = _together(case, number, devices, seconds)
         except OutOfMemoryError as error:
             if not rows:
                 raise
@@ -90,13 +95,13 @@ def leave_room() -> None:
     os.environ.update(_SHARING)
 
 
-def _together(case: Case, number: int, devices: str) -> list[float]:
+def _together(case: Case, number: int, devices: str, seconds: float) -> list[float]:
     """Images a second of each."""
     guard_children()
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(number)
     with ProcessPoolExecutor(number, context, _share, (barrier,)) as pool:
-        runs = [pool.submit(_train, case, devices) for _ in range(number)]
+        runs = [pool.submit(_train, case, devices, seconds) for _ in range(number)]
         errors = [run.exception() for run in runs]
     failed = [error for error in errors if error is not None]
     # Of those that only waited for one that failed, none says why.
@@ -112,8 +117,8 @@ def _share(barrier: Any) -> None:
     _barrier = barrier
 
 
-def _train(case: Case, devices: str) -> float:
-    """Images a second of one, from when all are ready, for about `SECONDS`."""
+def _train(case: Case, devices: str, limit: float) -> float:
+    """Images a second of one, from when all are ready, for about `limit` seconds."""
     scheduling.as_batch()
     scheduling.keep_memory()
     try:
@@ -129,9 +134,9 @@ def _train(case: Case, devices: str) -> float:
     _barrier.wait(_PATIENCE)
     samples, seconds, started = 0, 0.0, time.perf_counter()
     # What ends later was not measured beside the others, but for the first.
-    while samples == 0 or time.perf_counter() - started < SECONDS:
+    while samples == 0 or time.perf_counter() - started < limit:
         training()
         now = time.perf_counter() - started
-        if samples == 0 or now < SECONDS:
+        if samples == 0 or now < limit:
             samples, seconds = samples + 1, now
     return samples * training.steps * case.experiment.batch_size / seconds

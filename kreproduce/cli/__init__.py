@@ -12,6 +12,7 @@ from kreproduce.cli import (
     claims,
     compare,
     data,
+    doctor,
     faults,
     network,
     plot,
@@ -42,6 +43,7 @@ app.command("claims", cls=Command)(claims.claims)
 app.command("compare", cls=Command)(compare.compare)
 app.command("sweep", cls=Command)(sweep.sweep)
 app.command("bench", cls=Command)(bench.bench)
+app.command("doctor", cls=Command)(doctor.doctor)
 app.command("status", cls=Command)(status.status)
 app.add_typer(data.app, name="data")
 app.add_typer(plot.app, name="plot")

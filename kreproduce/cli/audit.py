@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-DIFFERENT = 9
-"""The exit code if the paper differs in more than the known findings."""
+from kreproduce.errors import CHECK_FAILED
 
 
 def audit(
@@ -36,4 +35,4 @@ def audit(
         for line in lines(checks, limits, equal=everything):
             print(line)
     if counts["different"]:
-        raise typer.Exit(DIFFERENT)
+        raise typer.Exit(CHECK_FAILED)

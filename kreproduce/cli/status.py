@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce.errors import SettingsError, printable
+from kreproduce.errors import CHECK_FAILED, SettingsError, printable
 
 if TYPE_CHECKING:
     from kreproduce.integrity import Checked
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     Found = list[tuple[Entry, list[Checked]]]
 
 RESULTS = Path("results")
-DAMAGED = 9
-"""The exit code if --verify finds damage."""
 
 
 def status(
@@ -45,7 +43,7 @@ def status(
     else:
         print("\n".join([*_lines(found), *_totals(found, results, verify)]))
     if verify and any(entry.state == "damaged" or _damaged(checked) for entry, checked in found):
-        raise typer.Exit(DAMAGED)
+        raise typer.Exit(CHECK_FAILED)
 
 
 def _values(entry: "Entry", checked: "list[Checked]", verify: bool) -> dict[str, Any]:

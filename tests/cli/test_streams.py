@@ -24,6 +24,7 @@ COMMANDS = [
     ["claims", "--format", "report"],
     ["plot", "--help"],
     ["plot", "frontier"],
+    ["doctor", "--gpu"],
     ["sweep", "5", "--dry-run"],
     ["data", "check", "digits"],
 ]
