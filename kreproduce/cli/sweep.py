@@ -259,7 +259,8 @@ def _print_failures(failures: "list[Failure]", runs: int) -> None:
     from kreproduce.sweep.overview import runs as so_many
 
     lines = [
-        f"{len(failures)} of {so_many(runs)} failed; when that is mended, the same command goes on with them:"
+        f"{len(failures)} of {so_many(runs)} failed; when that is mended, the same command goes on "
+        "with them:"
     ]
     for failure in failures:
         where = f" ({failure.log})" if failure.log else ""
