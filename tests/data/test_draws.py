@@ -17,7 +17,7 @@ from kreproduce.experiment import resolve
 from kreproduce.training.batches import training_views, validation_views
 
 COUNT = 20_000
-RANGES = {  # protocol.md: degrees, and pixels of 32
+RANGES = {  # docs/protocol.md, "Images": degrees, and pixels of 32
     "rotation": (-20, 20),
     "row shift": (-9.6, 9.6),
     "column shift": (-9.6, 9.6),
