@@ -305,8 +305,9 @@ def _scatter(runs: Matched) -> str:
     )
     return (
         f"Equal networks scatter by {100 * spread.deviation:.2f} points over seeds "
-        f"({spread.df} degrees of freedom), and would by {100 * independent:.2f} if each image "
-        f"were got right or wrong by itself: {regime} (p {_rounded(chance)})."
+        f"({spread.df} degree{'s'[: spread.df != 1]} of freedom), and would by "
+        f"{100 * independent:.2f} if each image were got right or wrong by itself: {regime} "
+        f"(p {_rounded(chance)})."
     )
 
 

@@ -77,6 +77,10 @@ def test_a_step_that_falls_is_named_and_contradicts():
     assert "from V2 8ch to V2 16ch" in found.comparison.why
     step = Contrast(simulated, {"V2 16ch": 1.0, "V2 8ch": -1.0})
     assert found.comparison.p == pytest.approx(2 * 4 * step.p(0, "less"))
+    # Were it undecided, as many seeds would be needed as bring the step's own p below a quarter.
+    strict = 2 * step.p(0, "two-sided")
+    assert found.comparison.seeds_needed(strict) == step.seeds_needed(0, strict / 4)
+    assert step.seeds_needed(0, strict / 4) > step.seeds_needed(0, strict)
 
 
 def test_a_trend_has_its_slope_and_its_seeds(equal):
