@@ -135,7 +135,8 @@ def test_two_share_a_gpu_and_ctrl_c_brings_them_home(kreproduce, cluster, start,
     """To the cluster, which works in another folder, this results folder is another."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    cluster.add(name="gpu", num_cpus=4, num_gpus=1, env_vars={"TMPDIR": str(scratch)})
+    own = {"TMPDIR": str(scratch), "CUDA_VISIBLE_DEVICES": "0"}
+    cluster.add(name="gpu", num_cpus=4, num_gpus=1, env_vars=own)
     results = Path("/proc/self/cwd/results")
     sweep = start("--results", str(results), "--gpus-per-run", "0.5", runs=3)
     histories = wait(
