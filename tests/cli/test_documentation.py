@@ -63,6 +63,8 @@ def test_every_page_of_commands_is_read():
         ("make sweep-5 SWEP=--jobs", "SWEP"),
         ("status --verfy", "--verfy"),
         ("--verfy", "--verfy"),
+        ("make -C FOLDER tests", "tests"),
+        ("make -C FOLDER tables", None),
         ("kreproduce plot frontier", None),
         ("make PYTHON=/usr/bin/python3.12 lint sweep-5 SWEEP='--jobs 2'", None),
         ("KERAS_BACKEND=jax kreproduce run …", None),
@@ -125,7 +127,7 @@ def _make(arguments):
         for line in re.findall(r"^([^\s#=:][^=:\n]*):(?!=)", makefile, re.MULTILINE)
         for target in line.split()
     ]
-    for word in arguments:
+    for word in arguments[2:] if arguments[:1] == ["-C"] else arguments:
         name, is_variable, _ = word.partition("=")
         if is_variable and name not in used:
             return f"no variable {name}"
