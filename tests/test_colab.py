@@ -19,7 +19,7 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "colab.ipynb"
-PATIENCE = 600  # seconds
+PATIENCE = 1800  # seconds of a cell
 
 
 def notebook():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce import backend, nvidia
+from kreproduce import backend, nvidia, scheduling
+from kreproduce.bench import at_once
 
 SOLVER = "cusolver/lib/libcusolver.so.11"
 JIT = "nvjitlink/lib/libnvJitLink.so.12"
@@ -52,6 +53,18 @@ def test_only_tensorflow_needs_it(installed, monkeypatch, chosen, number):
     monkeypatch.setenv("KERAS_BACKEND", chosen)
     backend.tune()
     assert len(installed[1]) == number
+
+
+def test_trainings_at_once_load_them_too(installed, monkeypatch):
+    """Each in a process of its own, which `backend.tune` in the first one does not reach."""
+
+    def begin():
+        raise InterruptedError
+
+    monkeypatch.setattr(scheduling, "as_batch", begin)
+    with pytest.raises(InterruptedError):
+        at_once._train(None, "all", 1.0)
+    assert len(installed[1]) == 2
 
 
 @pytest.mark.skipif(

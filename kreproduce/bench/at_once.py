@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from threading import BrokenBarrierError
 from typing import Any
 
-from kreproduce import scheduling
+from kreproduce import backend, scheduling
 from kreproduce.bench.case import Case
 from kreproduce.errors import OutOfMemoryError
 from kreproduce.interpreter import guard_children
@@ -119,6 +119,7 @@ def _share(barrier: Any) -> None:
 
 def _train(case: Case, devices: str, limit: float) -> float:
     """Images a second of one, from when all are ready, for about `limit` seconds."""
+    backend.tune()  # a process inherits the variables, and no libraries that were loaded
     scheduling.as_batch()
     scheduling.keep_memory()
     try:
