@@ -18,6 +18,7 @@ from kreproduce.interpreter import python
 _PROPER = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # By which a backend is told to compute on the CPU.
 _TO_THE_CPU = {"jax": "JAX_PLATFORMS", "torch": "KERAS_TORCH_DEVICE"}
+_CUDNN = "nvidia-cudnn-cu12<9.11"  # as of the extra `cuda`
 # What a backend answers when it is asked why it has no GPU.
 _QUESTIONS = {
     "tensorflow": "from kreproduce import backend; backend.tune(); import tensorflow; "
@@ -121,7 +122,7 @@ def _missing(library: str) -> str | None:
     needed = [text for text in metadata.requires(library) or () if "and-cuda" in text]
     names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in needed]
     absent = [name for name in names if not _is_installed(name)]
-    mended = _pip(f"tensorflow[and-cuda]=={version}")
+    mended = _pip(f"tensorflow[and-cuda]=={version}", _CUDNN)
     what = f"NVIDIA's libraries for it are not installed ({some(absent)})"
     return f"{what}; {mended}" if absent else None
 

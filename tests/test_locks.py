@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from kreproduce import unseen_gpus
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -65,3 +67,4 @@ def test_cudnn_is_one_for_the_authors_gpus():
     """The Tesla V100 (Volta) and P100 (Pascal), which 9.11 and later do without."""
     version = locked("requirements-cuda.lock")["nvidia-cudnn-cu12"]
     assert [int(part) for part in version.split(".")[:2]] < [9, 11]
+    assert Requirement(unseen_gpus._CUDNN) in set(extra("cuda"))

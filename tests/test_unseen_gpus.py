@@ -48,7 +48,7 @@ PIP = [sys.executable, "-m", "pip", "install"]
             {"tensorflow": "2.21.0"},
             "TensorFlow sees none: NVIDIA's libraries for it are not installed "
             "(nvidia-cublas-cu12); ",
-            ["tensorflow[and-cuda]==2.21.0"],
+            ["tensorflow[and-cuda]==2.21.0", "nvidia-cudnn-cu12<9.11"],
         ),
         (
             "jax",
