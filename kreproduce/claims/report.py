@@ -248,7 +248,7 @@ def _note(decision: Decision) -> str:
     found, notes = decision.comparison, []
     if found.why:
         notes.append(found.why)
-    elif found.missing:
+    if found.missing and found.seeds:  # where nothing could be compared, that is why
         notes.append(f"not run: {', '.join(found.missing)}")
     if decision.verdict == "undecided" and found.seeds_needed:
         if found.p is not None and found.p < LEVEL:
