@@ -187,7 +187,7 @@ def _from_host(dataset: str, root: Path, watch: Watch | None) -> Path:
         if not download.is_downloaded(origin, root):  # another process may have done it meanwhile
             download.download(origin, root, scratch / "downloads", watch)
         watch.preparing()
-        return _prepared(origin, root, scratch / "extracted")
+        return _prepared(origin, root, scratch)
 
 
 class _Nobody:
@@ -200,7 +200,7 @@ class _Nobody:
         pass
 
 
-def _prepared(dataset: str, root: Path, extracted: Path) -> Path:
+def _prepared(dataset: str, root: Path, scratch: Path) -> Path:
     """Has TFDS prepare what has been downloaded; returns the version's folder."""
     # TFDS lets through whatever its archives and its file system raise.
     try:
@@ -213,7 +213,9 @@ def _prepared(dataset: str, root: Path, extracted: Path) -> Path:
             builder = tfds.builder(dataset, data_dir=root)
             builder.download_and_prepare(
                 download_config=tfds.download.DownloadConfig(
-                    extract_dir=extracted,
+                    extract_dir=scratch / "extracted",
+                    manual_dir=scratch
+                    / "manual",  # there is --archive for what was fetched by hand
                     force_checksums_validation=True,
                     try_download_gcs=False,  # for it is the archive whose checksum is known
                 )
