@@ -75,13 +75,13 @@ def check_resuming(outcome: Outcome) -> Check:
     name, killed, resumed = "resuming", outcome.killed, outcome.resumed
     if killed is None:
         return Check(name, "not applicable", "there is no training that could have been killed")
-    said = f"a training was killed (SIGKILL) behind epoch {killed}"
+    said = f"a training was killed (SIGKILL) after epoch {killed}"
     if outcome.record is None:
         return Check(name, "fault", f"{said}, and could not go on: {outcome.why}")
     epochs = outcome.record.settings.epochs
     if resumed is None or resumed < killed or len(outcome.losses) != epochs:
         return Check(name, "fault", f"{said}, and began anew or lost epochs")
-    return Check(name, "ok", f"{said}, and went on from there to epoch {epochs}")
+    return Check(name, "ok", f"{said}, and went on from epoch {resumed} to the end, {epochs}")
 
 
 def check_xla(outcome: Outcome) -> Check:

@@ -19,7 +19,7 @@ from kreproduce.sweep.plan import Job
 EPOCHS, STEPS = 10, 20
 """200 steps."""
 PATIENCE = 900.0  # seconds of a process; XLA may compile for minutes
-_LOOK = 0.2  # seconds between two looks at a run
+_LOOK = 0.05  # seconds between two looks at a run
 
 _NETWORK = (
     *("variant", "size", "ch", "layer_l", "activation", "interleaving", "padding"),
