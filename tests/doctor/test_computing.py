@@ -95,24 +95,10 @@ def test_what_cannot_be_understood_is_a_fault(lines):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_network")
 def test_a_real_step():
     found = computing.compute("v2-2ch", batch=2)
     assert (found.why, found.step.network, found.step.batch) == ("", "v2-2ch", 2)
     assert found.surroundings.gpu is False
     assert 0 < found.step.seconds < found.step.first
     assert {check.state for check in checks(found, gpus=0)} == {"ok"}
-
-
-@pytest.mark.slow
-def test_tensorflow_does_not_see_the_gpu_that_nvidia_smi_lists(nvidia_smi):
-    from support import TWO_GPUS, says
-
-    nvidia_smi(says(TWO_GPUS))
-    found = computing.compute("v2-2ch", batch=2)
-    assert found.step is None
-    devices, _, step = checks(found)
-    assert devices.state == "fault"
-    assert "2 NVIDIA GPUs (NVIDIA H200, Tesla V100-SXM2-16GB), but TensorFlow sees none" in (
-        devices.found
-    )
-    assert step.state == "not applicable"
