@@ -150,7 +150,8 @@ def _no_network(dataset: str) -> DataError:
     return DataError(
         f"no network: the host of '{dataset}', {urllib.parse.urlsplit(url).netloc}, does not "
         f"answer; run `kreproduce data prepare {dataset}` on a machine that reaches it and copy "
-        f"the {file} that it writes, or pass {url.rpartition('/')[2]} with --archive"
+        f"the {file} that it writes, or get {url.rpartition('/')[2]} from elsewhere and give it to "
+        "the same command with --archive"
     )
 
 
@@ -214,8 +215,7 @@ def _prepared(dataset: str, root: Path, scratch: Path) -> Path:
             builder.download_and_prepare(
                 download_config=tfds.download.DownloadConfig(
                     extract_dir=scratch / "extracted",
-                    manual_dir=scratch
-                    / "manual",  # there is --archive for what was fetched by hand
+                    manual_dir=scratch / "manual",  # for what is fetched by hand is --archive
                     force_checksums_validation=True,
                     try_download_gcs=False,  # for it is the archive whose checksum is known
                 )

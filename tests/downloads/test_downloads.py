@@ -176,7 +176,10 @@ def test_no_network(kreproduce, host, data, monkeypatch, where):
     result = kreproduce("data", "prepare", "cifar10")
     assert (result.code, result.output, result.imported) == (3, "", [])
     assert result.message.startswith(f"kreproduce: no network: the host of 'cifar10', {netloc}, ")
-    assert result.message.endswith(f"or pass {NAME} with --archive")
+    assert "`kreproduce data prepare cifar10` on a machine that reaches it" in result.message
+    assert result.message.endswith(
+        f"get {NAME} from elsewhere and give it to the same command with --archive"
+    )
     assert len(result.message.splitlines()) == 1
     assert not data.exists()
 
@@ -324,6 +327,9 @@ def test_after_all_that_can_go_wrong_the_next_try_prepares_it(kreproduce, host, 
     with Begun(data) as begun:
         begun.wait_for("downloading cifar10: ", " kB of 185.2 kB")
         begun.end(signal.SIGKILL)
+    manual = data / "downloads" / "manual"
+    manual.mkdir(parents=True)
+    (manual / NAME).write_text("TFDS would take this file, and refuse it")
     host.manner = "whole"
     result = kreproduce("data", "prepare", "cifar10")
     path = data / "cifar10.kreproduce.npz"
