@@ -1,5 +1,6 @@
 """The NVIDIA GPUs of the machine and their driver, whatever the backend sees."""
 
+import re
 import subprocess
 from collections import Counter
 
@@ -9,6 +10,7 @@ from kreproduce.gpus import NO_TOOL, Machine
 
 NONE = "no NVIDIA GPU here"
 _PATIENCE = 20  # seconds
+_OLDEST = (525, 60)
 _MENDED = "install or reload NVIDIA's driver until `nvidia-smi` lists the GPU"
 
 
@@ -35,7 +37,11 @@ def check_driver(machine: Machine) -> Check:
     version, memory = _asked()
     values |= {"driver": version, "memory_mib": memory}
     more = [f"driver {version}" if version else "", f"{memory:,} MiB" if memory else ""]
-    return Check(name, "ok", ", ".join(filter(None, [names, *more])), values=values)
+    found = ", ".join(filter(None, [names, *more]))
+    if _is_old(version):
+        needed = ".".join(map(str, _OLDEST))
+        return Check(name, "fault", f"{found}, which is too old", f"update it to {needed}", values)
+    return Check(name, "ok", found, values=values)
 
 
 def expected(machine: Machine) -> int:
@@ -45,6 +51,12 @@ def expected(machine: Machine) -> int:
     if machine.chosen is not None:
         return len(machine.chosen)
     return len(machine.gpus) or len(machine.device_files)
+
+
+def _is_old(version: str | None) -> bool:
+    """Whether a driver knows no CUDA 12, with which the backends are built."""
+    numbers = re.match(r"(\d{1,9})\.(\d{1,9})", version or "")
+    return numbers is not None and tuple(map(int, numbers.groups())) < _OLDEST
 
 
 def _asked() -> tuple[str | None, int | None]:

@@ -45,6 +45,17 @@ def test_a_driver_that_says_nothing_of_itself(nvidia_smi, monkeypatch, answer):
     assert (found.state, found.found) == ("ok", "NVIDIA H200, Tesla V100-SXM2-16GB")
 
 
+@pytest.mark.parametrize(
+    ("version", "state"), [("525.60.13", "ok"), ("525.53", "fault"), ("470.256.02", "fault")]
+)
+def test_a_driver_that_is_too_old(nvidia_smi, version, state):
+    nvidia_smi(ASKED.format(TWO_GPUS, f"echo {version}, 16384"))
+    found = check()
+    assert found.state == state
+    if state == "fault":
+        assert found.sentence.endswith("which is too old; update it to 525.60")
+
+
 def test_none(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     found = check()
