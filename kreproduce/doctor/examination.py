@@ -11,7 +11,7 @@ from kreproduce.doctor import computing, datasets, driver, gpu, machine, softwar
 from kreproduce.doctor.check import Check
 from kreproduce.doctor.computing import Computing
 from kreproduce.doctor.trial import Trials, short_training
-from kreproduce.errors import KreproduceError, printable
+from kreproduce.errors import KreproduceError, StorageError, printable
 from kreproduce.gpus import Machine
 
 
@@ -37,7 +37,10 @@ def examine(results: Path, data_dir: Path | None, *, gpu_only: bool = False) -> 
     if gpu_only and not there.expects_gpu:
         yield from _gpu(there, None)
         return
-    found = computing.compute()
+    try:
+        found = computing.compute()
+    except OSError as error:
+        found = Computing(None, None, error.strerror or str(error))
     expected = driver.expected(there)
     yield computing.check_devices(found, expected)
     yield computing.check_threads(found)
@@ -65,10 +68,19 @@ def _gpu(there: Machine, found: Computing | None) -> Iterator[Check]:
     elif found is None or found.surroundings is None or not found.surroundings.gpu:
         yield Check("GPU", "not applicable", "the backend sees none")
     else:
+        yield from _on_the_gpu()
+
+
+def _on_the_gpu() -> Iterator[Check]:
+    """Short trainings in a passing folder, and two at once."""
+    try:
         with tempfile.TemporaryDirectory(prefix="kreproduce-") as folder:
             trials = Trials(Path(folder), environment=gpu.LOGGING)
             yield from gpu.check_gpu(trials, short_training(), short_training("float32"))
-        yield gpu.check_sharing()
+    except (OSError, StorageError) as error:
+        found = f"short trainings find no place among the temporary files: {error}"
+        yield Check("training", "fault", found, "set TMPDIR to a folder with 1 GB free")
+    yield gpu.check_sharing()
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
