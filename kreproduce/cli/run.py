@@ -226,7 +226,7 @@ def _train(
             from kreproduce.training import devices, trainer
 
         found = devices.find(choice.devices, choice.deterministic)
-        found = replace(found, sync_batch_norm=choice.sync_bn)
+        found = replace(found, sync_batch_norm=found.sync_batch_norm or choice.sync_bn)
         record = trainer.run(experiment, images, folder, report, found, checkpoint)
     finally:
         folder.close()

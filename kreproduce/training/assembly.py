@@ -56,7 +56,7 @@ def assemble(
     keras.utils.set_random_seed(experiment.seed)
     with _dtype_policy(precision), devices.scope():
         network = build(experiment.architecture, lowering=lowering)
-        if devices.sync_batch_norm and devices.replicas > 1:
+        if devices.sync_batch_norm and devices.replicas > 1 and _normalizes_by_share():
             _synchronize(network)
         model = _with_warp(network, experiment, image_shape)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -71,6 +71,11 @@ def assemble(
         model.optimizer.build(model.trainable_variables)
     loss = next(metric for metric in model.metrics if metric.name == "loss")
     return Assembly(network, model, loss, accuracy, precision)
+
+
+def _normalizes_by_share() -> bool:
+    """Whether replicas normalise each its share, unless told; JAX computes the batch as one."""
+    return bool(keras.backend.backend() == "tensorflow")
 
 
 def _synchronize(network: keras.Model) -> None:

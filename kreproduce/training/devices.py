@@ -28,11 +28,11 @@ class Devices:
     Attributes:
         gpu: whether they are GPUs.
         names: what they are, one a replica, for the record.
-        mirrored: TensorFlow's names of the devices to share each batch among, if several.
+        mirrored: the backend's names of the devices to share each batch among, if several.
         tensor_float_32: whether products of float32 may be computed with 10 bits of mantissa.
         deterministic: whether the same run gives the same weights to the last bit.
         sync_batch_norm: whether batch normalisation is over the whole batch, not each replica's
-            share.
+            share. Under JAX it always is: a step over several devices is the step of one.
     """
 
     gpu: bool
@@ -63,7 +63,7 @@ class Devices:
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Where a model must be built so that its replicas keep equal weights."""
-        if not self.mirrored:
+        if not self.mirrored or keras.backend.backend() == "jax":  # which `find` has told
             return contextlib.nullcontext()
         import tensorflow as tf
 
@@ -73,8 +73,9 @@ class Devices:
 def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
     """The devices to train on: GPUs if there are any, or else the CPU.
 
-    Under TensorFlow several share each batch; other backends take one. Call it before anything
-    is computed, because determinism must be asked for first.
+    Under TensorFlow and JAX several share each batch; PyTorch takes one. Call it before anything
+    is computed, because determinism must be asked for first. Under JAX whatever Keras builds
+    behind it is on these devices.
 
     Args:
         choice: "all", a number of devices, or their indices, say "0,2" (one index: "2,"); or
@@ -101,6 +102,8 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
         deterministic = True
     if backend == "tensorflow":
         return _tensorflow(choice, has_gpu, bool(deterministic))
+    if backend == "jax":
+        return _jax(choice, has_gpu, bool(deterministic))
     gpus = _gpu_names(backend) if has_gpu else ()
     chosen = chosen_of(choice, len(gpus), "GPU") if gpus else chosen_of(choice, 1, "CPU")
     if choice != "all" and chosen != (0,):
@@ -189,10 +192,14 @@ def check_batch(batch_size: int, images: int, devices: Devices) -> None:
             f"a batch of {batch_size} cannot be shared evenly by {replicas} devices; the nearest "
             f"that can is --set batch_size={nearest}, or choose others with --devices"
         )
-    # TensorFlow gives each replica the rounded-up share as long as there are images.
-    share = -(-rest // replicas)
-    empty = rest and -(-rest // share) < replicas
-    if empty or (images < batch_size and rest % replicas):
+    if keras.backend.backend() == "jax":
+        unfit = rest % replicas != 0
+    else:
+        # TensorFlow gives each replica the rounded-up share as long as there are images.
+        share = -(-rest // replicas)
+        empty = rest and -(-rest // share) < replicas
+        unfit = bool(empty) or (images < batch_size and rest % replicas != 0)
+    if unfit:
         raise SettingsError(
             f"of {images:,} images in batches of {batch_size} the last has {rest}, which "
             f"{replicas} devices cannot share; choose fewer with --devices"
@@ -244,7 +251,8 @@ def peak_memory(devices: Devices) -> int | None:
     if backend == "jax":
         import jax
 
-        return int(jax.devices()[0].memory_stats()["peak_bytes_in_use"])
+        device = jax.config.jax_default_device or jax.devices()[0]
+        return int(device.memory_stats()["peak_bytes_in_use"])
     import torch
 
     return int(torch.cuda.max_memory_allocated())
@@ -325,6 +333,36 @@ def _tensorflow(choice: str, has_gpu: bool, deterministic: bool) -> Devices:
         mirrored=_several("GPU", range(len(chosen))),
         tensor_float_32=tf.config.experimental.tensor_float_32_execution_enabled(),
         deterministic=deterministic,
+    )
+
+
+def _jax(choice: str, has_gpu: bool, deterministic: bool) -> Devices:
+    """The devices under JAX; Keras shares the batches among them from here on, if several.
+
+    Of GPUs this was not run on any; on several CPU devices, which there are only where they were
+    asked for (`--xla_force_host_platform_device_count`), it is tested.
+    """
+    import jax
+
+    there = jax.devices("gpu" if has_gpu else "cpu")
+    chosen = [there[i] for i in chosen_of(choice, len(there), "GPU" if has_gpu else "CPU")]
+    if chosen[0] != there[0]:
+        jax.config.update("jax_default_device", chosen[0])
+    names = tuple(f"{device.platform}:{device.id}" for device in chosen)
+    several = len(chosen) > 1
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(devices=list(names), auto_shard_dataset=False)
+        if several
+        else None
+    )
+    return Devices(
+        gpu=has_gpu,
+        names=tuple(device.device_kind for device in chosen)
+        if has_gpu
+        else _cpu_names(len(chosen)),
+        mirrored=names if several else (),
+        deterministic=deterministic,
+        sync_batch_norm=several,
     )
 
 

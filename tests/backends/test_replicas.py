@@ -1,0 +1,134 @@
+"""Under JAX several devices share each batch, and train what one does: on CPU devices.
+
+Computed in float64, and with an epsilon that keeps RMSprop from taking the mere sign of a gradient: a
+deep network with batch normalisation multiplies the rounding of float32 by a million. Dropout and
+augmentation are on: JAX draws one mask for the whole batch, however many devices share it.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from support import write_images
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX alone"),
+]
+
+# Each part is [results, devices, the epoch to stop behind, and then in the middle of which step].
+DRIVER = """
+import json, sys
+import keras
+from pathlib import Path
+from kreproduce.data import dataset, sources
+from kreproduce.experiment import Experiment, resolve
+from kreproduce.network import description
+from kreproduce.report import Report
+from kreproduce.runs import RunFolder
+from kreproduce.training import assembly, devices, optimizer, trainer
+settings, images, parts, double = json.loads(sys.argv[1])
+# The first three blocks alone, for compiling all sixteen takes minutes.
+strides = description._strides
+description.STAGES = description.STAGES[:2]
+description._strides = lambda skipped: strides(skipped)[:3]
+if double:
+    keras.config.set_floatx("float64")  # of the loss
+    dense = keras.layers.Dense.__init__
+    keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, units, **more)
+    assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
+    Experiment.cpu_precision = "float64"
+class Enough(Exception): pass
+fit = trainer.Trainer._fit
+def fitted(self, epoch):
+    fit(self, epoch)
+    where = {str(w.value.sharding.num_devices) for w in self.network.weights}
+    assert where == {str(self.devices.replicas)}, where
+trainer.Trainer._fit = fitted
+end = trainer.Trainer._end_epoch
+def ended(self, row):
+    end(self, row)
+    if row.epoch == stop_at:
+        raise Enough
+trainer.Trainer._end_epoch = ended
+experiment = resolve(settings)
+data = dataset.load(experiment, sources.locate("colours", Path(images)))
+for results, number, stop_at in parts:
+    found = devices.find(number)
+    folder = RunFolder(Path(results), experiment)
+    folder.claim()
+    report = Report()
+    try:
+        trainer.run(experiment, data, folder, report, found, folder.checkpoint(report.warn))
+    except Enough:
+        pass
+    finally:
+        folder.close()
+"""
+SETTINGS = {
+    "dataset": "colours",
+    "classes": 3,
+    "ch": 16,
+    "input_size": 16,
+    "skip_strides": 2,
+    "batch_size": 8,
+    "epochs": 2,
+    "validation": "plain",
+}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images") / "colours"
+    write_images(folder / "train", {"red": 8, "green": 8, "blue": 8})
+    write_images(folder / "test", {"red": 4, "green": 4, "blue": 4})
+    return folder
+
+
+def train(images, *parts, double=True, **settings):
+    """Trains on four CPU devices, or some of them; gives what was said on standard error."""
+    given = json.dumps([SETTINGS | settings, str(images), parts, double])
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+    own = {"XLA_FLAGS": flags, "JAX_ENABLE_X64": str(int(double))}
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, given],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | own,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def curve(results):
+    (path,) = results.glob("runs/*/history.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    return np.array([[float(row[name]) for name in names] for row in rows])
+
+
+def conditions(results):
+    (path,) = results.glob("runs/*/settings.json")
+    return json.loads(path.read_text())["session"]["conditions"]
+
+
+def test_the_curve_is_that_of_one_device_also_where_a_run_goes_on_with_others(tmp_path, images):
+    one, two, across = (tmp_path / name for name in ("one", "two", "across"))
+    said = train(
+        images, [str(one), "1", 2], [str(two), "2", 2], [str(across), "2,3", 1], [str(across), "4", 2]
+    )
+    assert len(curve(one)) == 2
+    np.testing.assert_allclose(curve(two), curve(one), rtol=1e-4)
+    np.testing.assert_allclose(curve(across), curve(one), rtol=1e-4)
+    for results, replicas in ((one, 1), (two, 2), (across, 4)):
+        found = conditions(results)
+        assert (found["replicas"], found["sync_batch_norm"]) == (replicas, replicas > 1)
+        assert len(found["devices"]) == replicas
+    assert "replicas was 2 and is 4; the result may differ" in said
