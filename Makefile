@@ -57,6 +57,7 @@ bench-gpu: $(VENV)/ready      ## measure this GPU
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_bfloat16
 	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
 	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16
+	$(BIN)/kreproduce bench v2-32ch --steps-per-execution 1,2,4,8,16,32 --batch 64 --precision mixed_bfloat16
 
 gpu-check: $(VENV)/ready      ## try this GPU: short trainings, one killed, two at once; minutes
 	$(BIN)/kreproduce doctor --gpu

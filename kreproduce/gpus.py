@@ -76,6 +76,23 @@ def visible() -> list[str]:
     return list(names) if names is not None else [gpu.uuid for gpu in _nvidia_smi()[0]]
 
 
+def memory() -> int | None:
+    """The memory of the GPU of this machine that has the least, in bytes; None if it is unknown."""
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=True,
+        )
+        found = [int(line) for line in done.stdout.splitlines()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return min(found) * 2**20 if found else None
+
+
 def chosen() -> tuple[str, ...] | None:
     """The GPUs that CUDA_VISIBLE_DEVICES names; None if it is not set.
 

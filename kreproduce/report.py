@@ -15,7 +15,7 @@ from kreproduce.records import Record
 from kreproduce.runs import Epoch
 
 # A step without a gradient (validation, testing) takes about a quarter of a training step.
-_FORWARD_SHARE = 0.25
+FORWARD_SHARE = 0.25
 _MEASURED_STEPS, _MEASURED_SECONDS = 10, 20.0
 
 
@@ -106,7 +106,7 @@ class Report:
         epochs = self._experiment.epochs
         forward = epochs * self._evaluated * (1 + len(SHOWN) / epochs)
         share = 1 - (self._done - self._here) / (self._steps * epochs)  # still to be done
-        whole = elapsed / measured * (self._steps * epochs + _FORWARD_SHARE * forward)
+        whole = elapsed / measured * (self._steps * epochs + FORWARD_SHARE * forward)
         left = share * whole
         self.say(f"this will take about {duration(left)} on {self._computer.names[0]}")
         if not self._computer.gpu and left > 3600:

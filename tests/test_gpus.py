@@ -152,3 +152,19 @@ def test_a_gpu_that_a_scheduler_withholds_is_not_there(
 
     monkeypatch.setattr(os, "open", refused)
     assert gpus.detect().expects_gpu == expected
+
+
+def test_the_memory_is_that_of_the_gpu_with_the_least(nvidia_smi):
+    nvidia_smi('test "$1" = --query-gpu=memory.total && echo 81559 && echo 16384')
+    assert gpus.memory() == 16_384 * 2**20
+
+
+@pytest.mark.parametrize("body", ["exit 9", "echo '[N/A]'", "true"])
+def test_a_memory_that_is_not_told_is_unknown(nvidia_smi, body):
+    nvidia_smi(body)
+    assert gpus.memory() is None
+
+
+def test_without_the_tool_the_memory_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus.memory() is None

@@ -16,7 +16,7 @@ from kreproduce.experiment import resolve
 from kreproduce.network.lowering import Lowering
 from kreproduce.training import devices as devices_module
 from kreproduce.training.assembly import assemble
-from kreproduce.training.batches import Batches, Views, training_views, validation_views
+from kreproduce.training.batches import Views, training_views, validation_views
 from kreproduce.training.devices import Devices
 
 IMAGES = 27_558
@@ -71,11 +71,12 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         lowering = cast(Lowering, case.lowering)
         assembly = assemble(experiment, images.train.images.shape[1:], devices, lowering)
         views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
-        assembly.model.fit(Batches(views, experiment.batch_size), shuffle=False, verbose=0)
+        batches = assembly.batches(views, experiment.batch_size)
+        assembly.model.fit(batches, shuffle=False, verbose=0)
         stage(f"{STEPS} steps of {experiment.batch_size} images trained", started)
         started = time.perf_counter()
         views = validation_views(experiment, images.validation, 0)
-        assembly.model.evaluate(Batches(views, experiment.batch_size), verbose=0)
+        assembly.model.evaluate(assembly.batches(views, experiment.batch_size), verbose=0)
         stage(f"{len(views.order):,} views validated", started)
     return rows
 

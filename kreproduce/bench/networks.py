@@ -6,9 +6,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from kreproduce.bench import bandwidth
 from kreproduce.bench.case import Case
 from kreproduce.bench.steps import Inference, Training
 from kreproduce.bench.timing import Timing, in_turn
+from kreproduce.experiment import Experiment
 from kreproduce.network.cost import count
 from kreproduce.training.devices import Devices, check_batch, memory_of
 
@@ -35,6 +37,34 @@ def measure(
         SettingsError: the devices cannot share it evenly.
     """
     return [row for form in forms for row in _measure(cases, form, devices, repeats, say)]
+
+
+def projected(
+    cases: Sequence[Case], rows: Iterable[dict[str, Any]], devices: Devices
+) -> dict[str, Any]:
+    """What the memory copies, and the hours that Tables 4 and 5 take; empty without trainings.
+
+    Adds to each training's row which share of the copied bytes its step comes to, by an estimate.
+    """
+    experiments = {case.name: case.experiment for case in cases}
+    trainings = [row for row in rows if row["form"] == Training.form]
+    if not trainings:
+        return {}
+    copied = bandwidth.copied_a_second(gpu=devices.gpu)
+    measured: dict[str, tuple[Experiment, float]] = {}
+    for row in sorted(trainings, key=lambda row: -row["seconds"]):
+        experiment = experiments[row["network"]]
+        moved = bandwidth.bytes_of_step(experiment, gpu=devices.gpu)
+        row["bytes_of_a_step_estimated"] = moved
+        row["share_of_copied_estimated"] = moved / row["seconds"] / copied / devices.replicas
+        measured[experiment.model_name] = (experiment, row["seconds"])  # the fastest is the last
+    hours = {
+        f"hours_of_table_{table}_estimated": bandwidth.hours_of_table(
+            table, measured, gpu=devices.gpu
+        )
+        for table in (4, 5)
+    }
+    return {"copied_bytes_a_second": copied} | hours
 
 
 def _measure(
@@ -99,6 +129,7 @@ def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _shown(row: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
+    share = row.get("share_of_copied_estimated")
     return {
         "network": row["network"],
         "form": row["form"],
@@ -113,6 +144,7 @@ def _shown(row: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
         "images/s": f"{row['images_a_second']:.1f}",
         "time/first": f"{row['times_the_first']:.2f}",
         "first batch s": f"{row['first_seconds']:.1f}",
+        "% of copied, estimated": f"{100 * share:.0f}" if share is not None else "",
     }
 
 

@@ -16,6 +16,7 @@ from kreproduce.network.model import build
 from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import Batches, Views, training_views
 from kreproduce.training.devices import Devices
+from kreproduce.training.store import Kept
 
 SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long
 _MOST = 500
@@ -43,16 +44,24 @@ class Training:
         size = case.experiment.input_size
         images = _noise(_NOISE, size)
         labels = np.arange(_NOISE, dtype="int32") % case.experiment.classes
-        self._views = training_views(case.experiment, Subset(images, labels), 0)
+        subset = Subset(images, labels)
+        self._views = training_views(case.experiment, subset, 0)
+        most = (_MOST + devices.steps_per_execution) * case.experiment.batch_size
+        kept = Kept([subset], most) if devices.keep(images.nbytes) else None
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)
-        self.model = assemble(case.experiment, (size, size, 3), devices, lowering).model
+        self._assembly = assemble(case.experiment, (size, size, 3), devices, lowering, kept)
+        self.model = self._assembly.model
         self.set_up = time.perf_counter() - started
         self._fit(self._batches(1))
         self.first = time.perf_counter() - started - self.set_up
         # Twice, because what ends a `fit` is much of a single step's time on a GPU.
         few = _how_many(self._fit(self._batches(1)))
-        self.steps = _how_many(self._fit(self._batches(few)) / few)
+        steps, together = (
+            _how_many(self._fit(self._batches(few)) / few),
+            self.model.steps_per_execution,
+        )
+        self.steps = -(-steps // together) * together
         self._sample = self._batches(self.steps)
 
     def __call__(self) -> float:
@@ -64,7 +73,7 @@ class Training:
         count = steps * self.case.experiment.batch_size
         matrices = np.resize(self._views.matrices, (count, *self._views.matrices.shape[1:]))
         views = Views(self._views.subset, np.resize(self._views.order, count), matrices)
-        return Batches(views, self.case.experiment.batch_size)
+        return self._assembly.batches(views, self.case.experiment.batch_size)
 
     def _fit(self, batches: Batches) -> float:
         """Seconds from the first step's begin to the last one's end."""

@@ -51,6 +51,14 @@ def bench(
     at_once: Annotated[
         str | None, typer.Option(metavar="1,2,4", help="So many trainings at once on one device.")
     ] = None,
+    per_execution: Annotated[
+        str | None,
+        typer.Option(
+            "--steps-per-execution",
+            metavar="1,2,4,8,16",
+            help="So many training steps between two returns to Python; runs go by the best.",
+        ),
+    ] = None,
     repeats: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Of each measurement; default: 15.")
     ] = None,
@@ -63,12 +71,21 @@ def bench(
 ) -> None:
     """Measure training steps and inference, starting, memory, or several runs at once.
 
+    How many steps to take between two returns to Python is measured, too, and a run on the same
+    kind of GPU under TensorFlow then takes the best number that RESULTS/bench has.
+
     Written below RESULTS/bench, under a name with the device, backend, precision and time.
     Nothing else should be running.
     """
     from kreproduce.bench import case, findings
 
-    benches = {"--table": table, "--start-up": start_up, "--memory": memory, "--at-once": at_once}
+    benches = {
+        "--table": table,
+        "--start-up": start_up,
+        "--memory": memory,
+        "--at-once": at_once,
+        "--steps-per-execution": per_execution,
+    }
     given = {
         "NETWORK": networks,
         "--batch": batch,
@@ -80,7 +97,8 @@ def bench(
         "--devices": devices,
     }
     asked = _asked(benches, given)
-    numbers = _numbers(at_once) if at_once is not None else ()
+    numbers = _numbers(at_once, "--at-once") if at_once is not None else ()
+    steps = _numbers(per_execution, "--steps-per-execution") if per_execution is not None else ()
     cases = [
         case.of(
             name,
@@ -90,7 +108,8 @@ def bench(
         )
         for name in networks or (case.of_the_paper() if table else _COMPARED)
     ]
-    if asked in ("--memory", "--at-once") and networks and len(networks) > 1:
+    of_one = ("--memory", "--at-once", "--steps-per-execution")
+    if asked in of_one and networks and len(networks) > 1:
         raise SettingsError(f"{asked} measures one network, and {len(networks)} were given")
     backend.check()
     backend.tune()
@@ -102,6 +121,8 @@ def bench(
         found = _memory(cases[-1], where)
     elif numbers:
         found = _at_once(cases[-1], numbers, where)
+    elif steps:
+        found = _per_execution(cases[-1], steps, where, times)
     else:
         forms = [
             *(["training"] if training or not inference else []),
@@ -119,6 +140,7 @@ _WITHOUT = {
     "--start-up": {"NETWORK", "--batch", "--input-size", "--precision", "--devices"},
     "--memory": {"--repeats"},
     "--at-once": {"--repeats"},
+    "--steps-per-execution": set(),
 }
 
 
@@ -140,12 +162,12 @@ def _asked(benches: dict[str, Any], given: dict[str, Any]) -> str | None:
     return asked[0]
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(text: str, option: str) -> list[int]:
     parts = text.split(",")
     known = {str(number) for number in range(1, _MOST + 1)}
     if not known.issuperset(parts):
         raise SettingsError(
-            f"--at-once takes numbers of 1 to {_MOST} such as 1,2,4, not {quoted(text)}"
+            f"{option} takes numbers of 1 to {_MOST} such as 1,2,4, not {quoted(text)}"
         )
     return [int(part) for part in parts]
 
@@ -183,6 +205,17 @@ def _at_once(case: "Case", numbers: Sequence[int], devices: str) -> "Findings":
     return Findings("at-once", conditions, rows, at_once.shown(rows))
 
 
+def _per_execution(case: "Case", numbers: Sequence[int], devices: str, repeats: int) -> "Findings":
+    scheduling.as_batch()
+    scheduling.keep_memory()
+    found, conditions = _begin(devices, case)
+    from kreproduce.bench import steps_per_execution as bench
+    from kreproduce.bench.findings import Findings
+
+    rows = bench.measure(case, numbers, found, repeats, _say)
+    return Findings(bench.NAME, conditions, rows, bench.shown(rows))
+
+
 def _networks(
     what: str, cases: Sequence["Case"], forms: Sequence[str], devices: str, repeats: int
 ) -> "Findings":
@@ -197,6 +230,7 @@ def _networks(
 
     rows = networks.measure(cases, forms, found, repeats, _say)
     first = cases[0].experiment
+    conditions |= networks.projected(cases, rows, found)
     conditions |= {
         "batch": first.batch_size,
         "input_size": first.input_size,

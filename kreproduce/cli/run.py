@@ -124,13 +124,15 @@ def run(
     folder.check_free()
     folder.check_writable()
     with Interruptions():
-        _train(experiment, location, folder, Choice(force, devices, sync_bn, deterministic))
+        choice = Choice(results, force, devices, sync_bn, deterministic)
+        _train(experiment, location, folder, choice)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How to run what the experiment says; changes it in its last digits at most."""
+    """How to run what the experiment says, and where; changes it in its last digits at most."""
 
+    results: Path
     force: bool
     devices: str
     sync_bn: bool
@@ -216,6 +218,7 @@ def _train(
             _print_summary(record, experiment)
             print("another process has just finished it")
             return
+        from kreproduce.bench import steps_per_execution
         from kreproduce.report import Report
 
         report = Report()
@@ -227,6 +230,7 @@ def _train(
 
         found = devices.find(choice.devices, choice.deterministic)
         found = replace(found, sync_batch_norm=found.sync_batch_norm or choice.sync_bn)
+        found = steps_per_execution.apply(found, backend.name(), choice.results)
         record = trainer.run(experiment, images, folder, report, found, checkpoint)
     finally:
         folder.close()

@@ -1,6 +1,9 @@
 """The Keras layers of the k-networks."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -9,6 +12,22 @@ from keras import ops
 from kreproduce.network import tensorflow_kernels
 from kreproduce.network.grouping import Grouping, interleaved
 from kreproduce.network.lowering import LOWERINGS, Lowering, pointwise, product
+
+_counts: ContextVar[Any | None] = ContextVar("counts", default=None)
+
+
+@contextmanager
+def counting(counts: Any) -> Iterator[None]:
+    """Have batch normalisation that is called meanwhile take its statistics over some images.
+
+    Args:
+        counts: shape (batch,): 1 for an image that counts, 0 for one that only fills up the batch.
+    """
+    token = _counts.set(counts)
+    try:
+        yield
+    finally:
+        _counts.reset(token)
 
 
 @keras.saving.register_keras_serializable("kreproduce")
@@ -149,10 +168,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Both normalise with a batch's sum of squares over its n values in a channel. Keras 3 averages
     the same; Keras 2, which computed by TensorFlow's fused kernel, the sum over n - 1. Under
     TensorFlow on a CPU, where it is faster, that kernel computes this layer, too.
+
+    Within `counting` the statistics of a batch are those of the images that count, as if there were
+    no others; the others are normalised by them, too.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         own = training and self.trainable
+        counts = _counts.get()
+        if own and counts is not None:
+            return self._over(inputs, counts)
         double = keras.backend.standardize_dtype(inputs.dtype) == "float64"
         if self.synchronized or double or mask is not None or not tensorflow_kernels.on_cpu():
             kept = ops.multiply(self.moving_variance, self.momentum)
@@ -171,6 +196,30 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if own:
             for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving * self.momentum + new * (1 - self.momentum))
+        return ops.cast(outputs, self.compute_dtype)
+
+    def _over(self, inputs: Any, counts: Any) -> Any:
+        """Normalise by the images that count, see `counting`, and take note of them."""
+        inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        dtype, shape = inputs.dtype, ops.shape(inputs)
+        axes = list(range(len(shape) - 1))
+        weights = ops.reshape(ops.cast(counts, dtype), (-1, *(1 for _ in shape[1:])))
+        n = ops.sum(weights) * math.prod(shape[1:-1])
+        mean = ops.sum(weights * inputs, axes) / n
+        variance = ops.sum(weights * ops.square(inputs - mean), axes) / n
+        unbiased = variance * (n / ops.maximum(n - 1, 1))
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            new = ops.cast(new, moving.dtype)
+            moving.assign(moving * self.momentum + new * (1 - self.momentum))
+        outputs = ops.batch_normalization(
+            inputs,
+            mean,
+            variance,
+            axis=-1,
+            offset=ops.cast(self.beta, dtype),
+            scale=ops.cast(self.gamma, dtype),
+            epsilon=self.epsilon,
+        )
         return ops.cast(outputs, self.compute_dtype)
 
     def _count(self, inputs: Any) -> Any:

@@ -13,12 +13,12 @@ from typing import Any
 
 import keras
 
-from kreproduce import nvidia, scheduling, unseen_gpus
+from kreproduce import gpus, nvidia, scheduling, unseen_gpus
 from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, printable, quoted
 from kreproduce.experiment import Experiment
 from kreproduce.gpus import CPU
 
-_STEPS_PER_EXECUTION = 8
+_STEPS_PER_EXECUTION = 8  # of a GPU on which nobody measured them
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Devices:
         deterministic: whether the same run gives the same weights to the last bit.
         sync_batch_norm: whether batch normalisation is over the whole batch, not each replica's
             share. Under JAX it always is: a step over several devices is the step of one.
+        steps_at_once: training steps between two returns to Python, as a bench chose them; None
+            is the default, see `steps_per_execution`.
     """
 
     gpu: bool
@@ -41,6 +43,7 @@ class Devices:
     tensor_float_32: bool | None = None
     deterministic: bool = False
     sync_batch_norm: bool = False
+    steps_at_once: int | None = None
 
     @property
     def replicas(self) -> int:
@@ -53,12 +56,38 @@ class Devices:
         return self.gpu or keras.backend.backend() == "jax"
 
     @property
+    def fills_up(self) -> bool:
+        """Whether a smaller last batch is filled up to the others' size, see `Batches`.
+
+        So XLA compiles a step once. Not where replicas normalise each its own share: one could be
+        left with nothing but filling.
+        """
+        if keras.backend.backend() == "jax":
+            return True
+        # TensorFlow compiles nothing that has to be deterministic.
+        compiles = self.gpu and not self.deterministic and keras.backend.backend() == "tensorflow"
+        return compiles and self.replicas == 1
+
+    def keep(self, size: int) -> bool:
+        """Whether images of `size` bytes are to stay in the memory of each of these devices.
+
+        On GPUs that take steps of one size, if they are no more than an eighth of the memory:
+        several runs may share a GPU.
+        """
+        if not self.gpu or not self.fills_up:
+            return False
+        memory = gpus.memory()
+        return memory is not None and size <= memory / 8
+
+    @property
     def steps_per_execution(self) -> int:
         """Training steps between two returns to Python.
 
         A GPU's steps are short beside what Keras does in Python between them; on a CPU a signal
         should not wait for several.
         """
+        if self.steps_at_once is not None:
+            return self.steps_at_once
         return _STEPS_PER_EXECUTION if self.gpu and keras.backend.backend() == "tensorflow" else 1
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
@@ -182,8 +211,8 @@ def check_batch(batch_size: int, images: int, devices: Devices) -> None:
 
     Raises:
         SettingsError: `batch_size` is no multiple of the replicas, and the message has the
-            nearest; or the last batch leaves a replica with nothing, or is the only one and
-            no multiple.
+            nearest; or the last batch is not filled up, and leaves a replica with nothing, or is
+            the only one and no multiple.
     """
     replicas, rest = devices.replicas, images % batch_size
     if batch_size % replicas:
@@ -192,14 +221,12 @@ def check_batch(batch_size: int, images: int, devices: Devices) -> None:
             f"a batch of {batch_size} cannot be shared evenly by {replicas} devices; the nearest "
             f"that can is --set batch_size={nearest}, or choose others with --devices"
         )
-    if keras.backend.backend() == "jax":
-        unfit = rest % replicas != 0
-    else:
-        # TensorFlow gives each replica the rounded-up share as long as there are images.
-        share = -(-rest // replicas)
-        empty = rest and -(-rest // share) < replicas
-        unfit = bool(empty) or (images < batch_size and rest % replicas != 0)
-    if unfit:
+    if devices.fills_up:
+        return
+    # TensorFlow gives each replica the rounded-up share as long as there are images.
+    share = -(-rest // replicas)
+    empty = rest and -(-rest // share) < replicas
+    if empty or (images < batch_size and rest % replicas):
         raise SettingsError(
             f"of {images:,} images in batches of {batch_size} the last has {rest}, which "
             f"{replicas} devices cannot share; choose fewer with --devices"
@@ -287,9 +314,7 @@ def _leave_gpus_alone(backend: str) -> None:
 
 def _gpu_names(backend: str) -> tuple[str, ...]:
     if backend == "jax":
-        import jax
-
-        return tuple(device.device_kind for device in jax.devices() if device.platform == "gpu")
+        return tuple(device.device_kind for device in _jax_gpus())
     if os.environ.get("KERAS_TORCH_DEVICE") == "cpu":
         return ()
     import torch
@@ -344,26 +369,32 @@ def _jax(choice: str, has_gpu: bool, deterministic: bool) -> Devices:
     """
     import jax
 
-    there = jax.devices("gpu" if has_gpu else "cpu")
+    there = _jax_gpus() if has_gpu else jax.devices("cpu")
     chosen = [there[i] for i in chosen_of(choice, len(there), "GPU" if has_gpu else "CPU")]
     if chosen[0] != there[0]:
         jax.config.update("jax_default_device", chosen[0])
-    names = tuple(f"{device.platform}:{device.id}" for device in chosen)
-    several = len(chosen) > 1
-    keras.distribution.set_distribution(
-        keras.distribution.DataParallel(devices=list(names), auto_shard_dataset=False)
-        if several
-        else None
-    )
+    kinds = tuple(device.device_kind for device in chosen)
+    mirrored: tuple[str, ...] = ()
+    distribution = None
+    if len(chosen) > 1:
+        mirrored = tuple(f"{device.platform}:{device.id}" for device in chosen)
+        distribution = keras.distribution.DataParallel(
+            devices=list(mirrored), auto_shard_dataset=False
+        )
+    keras.distribution.set_distribution(distribution)
     return Devices(
         gpu=has_gpu,
-        names=tuple(device.device_kind for device in chosen)
-        if has_gpu
-        else _cpu_names(len(chosen)),
-        mirrored=names if several else (),
+        names=kinds if has_gpu else _cpu_names(len(chosen)),
+        mirrored=mirrored,
         deterministic=deterministic,
-        sync_batch_norm=several,
+        sync_batch_norm=bool(mirrored),
     )
+
+
+def _jax_gpus() -> list[Any]:
+    import jax
+
+    return [device for device in jax.devices() if device.platform == "gpu"]
 
 
 def _several(kind: str, indices: Sequence[int]) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Testing a trained model: all test images, as they are and flipped."""
 
-import keras
 import numpy as np
 
 from kreproduce.data.dataset import Dataset
@@ -10,14 +9,15 @@ from kreproduce.experiment import Experiment
 from kreproduce.interruption import Interruptions
 from kreproduce.predictions import Predictions
 from kreproduce.records import Accuracies, Outcome
-from kreproduce.training.batches import Batches, plain_views
+from kreproduce.training.assembly import Assembly
+from kreproduce.training.batches import plain_views
 from kreproduce.training.pauses import Stopping
 
 
 def outcome(
-    model: keras.Model, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
+    assembly: Assembly, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
 ) -> tuple[Outcome, Predictions]:
-    """What a model, as `assemble` gives it, makes of the test images.
+    """What a trained model makes of the test images.
 
     Raises:
         DivergedError: the loss is not a finite number.
@@ -31,17 +31,20 @@ def outcome(
             horizontal=shown == "horizontal",
             vertical=shown == "vertical",
         )
-        logits[shown] = model.predict(
-            Batches(views, experiment.batch_size), verbose=0, callbacks=[Stopping(interruptions)]
+        predicted = assembly.model.predict(
+            assembly.batches(views, experiment.batch_size),
+            verbose=0,
+            callbacks=[Stopping(interruptions)],
         )
         interruptions.check()
+        logits[shown] = predicted[: len(views.order)]  # the last batch may be filled up
     true = dataset.test.labels
     loss = cross_entropy(logits["plain"], true)
     if not np.isfinite(loss):
         raise DivergedError(f"the test loss is not a finite number ({loss}); try another --seed")
-    predicted = predict(logits)
-    accuracies = {name: float(np.mean(classes == true)) for name, classes in predicted.items()}
+    decided = predict(logits)
+    accuracies = {name: float(np.mean(classes == true)) for name, classes in decided.items()}
     return (
         Outcome(loss=loss, accuracy=Accuracies(**accuracies)),
-        Predictions(true, predicted["plain"], predicted["hflip"]),
+        Predictions(true, decided["plain"], decided["hflip"]),
     )

@@ -34,6 +34,7 @@ from kreproduce.training.devices import Devices
 from kreproduce.training.pauses import Pauses, Stopping
 from kreproduce.training.schedule import learning_rate
 from kreproduce.training.state import Progress
+from kreproduce.training.store import Kept
 from kreproduce.training.testing import outcome
 
 # A checkpoint at the end of each epoch, and in longer ones after so many seconds.
@@ -100,7 +101,8 @@ class Trainer:
         self.devices = devices
         self.interruptions = interruptions
         started = time.perf_counter()
-        self.assembly = assemble(experiment, dataset.train.images.shape[1:], devices)
+        shape = dataset.train.images.shape[1:]
+        self.assembly = assemble(experiment, shape, devices, kept=_kept(dataset, devices))
         self.network, self.model = self.assembly.network, self.assembly.model
         self.progress = Progress()
         self.tests: dict[Rule, Outcome] = {}
@@ -291,7 +293,7 @@ class Trainer:
         epoch = self.progress.best[rule]
         state.assign(self.network.weights, self.progress.kept[epoch])
         self.report.say(f"testing the weights of {rule} (epoch {epoch})")
-        return outcome(self.model, self.experiment, self.dataset, self.interruptions)
+        return outcome(self.assembly, self.experiment, self.dataset, self.interruptions)
 
     def _reset_sums(self) -> None:
         """Keras resets no metric that it has not seen a batch of, as after a restore."""
@@ -311,7 +313,7 @@ class Trainer:
             )
 
     def _batches(self, views: Views, first: int = 0) -> Batches:
-        return Batches(views, self.experiment.batch_size, first)
+        return self.assembly.batches(views, self.experiment.batch_size, first)
 
     def _step(self) -> int:
         """Training steps since the beginning."""
@@ -323,3 +325,12 @@ class Trainer:
     @staticmethod
     def _mean(metric: keras.metrics.Metric) -> float:
         return float(metric.result())
+
+
+def _kept(dataset: Dataset, devices: Devices) -> Kept | None:
+    """The images, if they are to stay on the devices."""
+    subsets = (dataset.train, dataset.validation, dataset.test)
+    if not devices.keep(sum(subset.images.nbytes for subset in subsets)):
+        return None
+    # Four views of an image where all its flips validate.
+    return Kept(subsets, 4 * max(len(subset.labels) for subset in subsets))

@@ -67,3 +67,40 @@ def test_the_cpu_is_taken_where_jax_sees_a_gpu(monkeypatch):
             jax.config.update(name, value)
     assert found.gpu is False
     assert "NVIDIA H200" not in found.names
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX's devices")
+@pytest.mark.parametrize(
+    ("choice", "taken"),
+    [("all", [0, 1, 2]), ("2", [0, 1]), ("1", [0]), ("1,2", [1, 2]), ("2,", [2])],
+)
+def test_the_batch_is_shared_among_the_gpus_that_were_chosen(monkeypatch, choice, taken):
+    """Under JAX, by Keras, from here on; a batch is normalised as a whole, asked for or not."""
+    import jax
+
+    there = [
+        types.SimpleNamespace(platform="gpu", device_kind=f"GPU {i}", id=i + 4) for i in range(3)
+    ]
+    told = {}
+    monkeypatch.setattr(jax, "devices", lambda kind=None: there)
+    monkeypatch.setattr(jax.config, "update", told.__setitem__)
+    monkeypatch.setattr(
+        keras.distribution, "DataParallel", lambda devices, auto_shard_dataset: devices
+    )
+    monkeypatch.setattr(
+        keras.distribution, "set_distribution", lambda shared: told.update(shared=shared)
+    )
+    found = devices.find(choice)
+    names = tuple(f"gpu:{i + 4}" for i in taken)
+    several = len(taken) > 1
+    assert (found.gpu, found.names) == (True, tuple(f"GPU {i}" for i in taken))
+    assert (found.replicas, found.sync_batch_norm) == (len(taken), several)
+    assert found.mirrored == (names if several else ())
+    assert told.pop("shared") == (list(names) if several else None)
+    assert told == ({"jax_default_device": there[taken[0]]} if taken[0] else {})
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="of JAX's devices")
+def test_devices_that_are_not_there_are_refused():
+    with pytest.raises(SettingsError, match=r"this machine has 1 device to train on \(CPU\)"):
+        devices.find("2")

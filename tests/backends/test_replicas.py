@@ -1,7 +1,7 @@
 """Under JAX several devices share each batch, and train what one does: on CPU devices.
 
-Computed in float64, and with an epsilon that keeps RMSprop from taking the mere sign of a gradient: a
-deep network with batch normalisation multiplies the rounding of float32 by a million. Dropout and
+Computed in float64, and with an epsilon that keeps RMSprop from taking the mere sign of a
+gradient: a deep network with batch normalisation multiplies the rounding of float32. Dropout and
 augmentation are on: JAX draws one mask for the whole batch, however many devices share it.
 """
 
@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX alone"),
 ]
 
-# Each part is [results, devices, the epoch to stop behind, and then in the middle of which step].
+# Each part is [results, devices, the epoch to stop behind, or null for a whole run].
 DRIVER = """
 import json, sys
 import keras
@@ -37,18 +37,18 @@ settings, images, parts, double = json.loads(sys.argv[1])
 strides = description._strides
 description.STAGES = description.STAGES[:2]
 description._strides = lambda skipped: strides(skipped)[:3]
+assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 if double:
     keras.config.set_floatx("float64")  # of the loss
     dense = keras.layers.Dense.__init__
     keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, units, **more)
-    assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
     Experiment.cpu_precision = "float64"
 class Enough(Exception): pass
 fit = trainer.Trainer._fit
 def fitted(self, epoch):
     fit(self, epoch)
-    where = {str(w.value.sharding.num_devices) for w in self.network.weights}
-    assert where == {str(self.devices.replicas)}, where
+    where = {weight.value.sharding.num_devices for weight in self.network.weights}
+    assert where == {self.devices.replicas}, where
 trainer.Trainer._fit = fitted
 end = trainer.Trainer._end_epoch
 def ended(self, row):
@@ -119,16 +119,37 @@ def conditions(results):
     return json.loads(path.read_text())["session"]["conditions"]
 
 
-def test_the_curve_is_that_of_one_device_also_where_a_run_goes_on_with_others(tmp_path, images):
-    one, two, across = (tmp_path / name for name in ("one", "two", "across"))
-    said = train(
-        images, [str(one), "1", 2], [str(two), "2", 2], [str(across), "2,3", 1], [str(across), "4", 2]
-    )
-    assert len(curve(one)) == 2
-    np.testing.assert_allclose(curve(two), curve(one), rtol=1e-4)
-    np.testing.assert_allclose(curve(across), curve(one), rtol=1e-4)
-    for results, replicas in ((one, 1), (two, 2), (across, 4)):
-        found = conditions(results)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, images):
+    """A folder with "one", trained on one device, and "across", begun on two and ended on four.
+
+    The last of three batches has 5 images; the only one of the validation has 3.
+    """
+    folder = tmp_path_factory.mktemp("trained")
+    parts = [("one", "1", 2), ("across", "2,3", 1), ("across", "4", None)]
+    said = train(images, *((str(folder / name), devices, end) for name, devices, end in parts))
+    assert "replicas was 2 and is 4; the result may differ" in said
+    return folder
+
+
+def test_the_curve_is_that_of_one_device_also_where_a_run_goes_on_with_others(trained):
+    assert len(curve(trained / "one")) == 2
+    np.testing.assert_allclose(curve(trained / "across"), curve(trained / "one"), rtol=1e-4)
+
+
+def test_the_record_says_how_many_there_were(trained):
+    for name, replicas in (("one", 1), ("across", 4)):
+        found = conditions(trained / name)
         assert (found["replicas"], found["sync_batch_norm"]) == (replicas, replicas > 1)
         assert len(found["devices"]) == replicas
-    assert "replicas was 2 and is 4; the result may differ" in said
+    (path,) = trained.glob("across/runs/*/record.json")
+    record = json.loads(path.read_text())
+    assert [session["conditions"]["replicas"] for session in record["sessions"]] == [2, 4]
+
+
+def test_mixed_precision_trains_the_same_but_for_its_digits(trained, tmp_path, images):
+    """Of float16 on two devices, with the scaling of the loss that it needs."""
+    train(images, [str(tmp_path), "2", 2], double=False, precision="mixed_float16")
+    found = conditions(tmp_path)
+    assert (found["precision"], found["replicas"]) == ("mixed_float16", 2)
+    np.testing.assert_allclose(curve(tmp_path)[:, 0], curve(trained / "one")[:, 0], rtol=0.05)

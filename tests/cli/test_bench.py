@@ -15,6 +15,14 @@ REFUSED = {
     "an unused form": (["--at-once", "1", "--inference"], "--inference has no meaning for --at"),
     "no number": (["--at-once", "two"], "--at-once takes numbers of 1 to 64 such as 1,2,4"),
     "none at once": (["--at-once", "0"], "--at-once takes numbers of 1 to 64"),
+    "no steps": (
+        ["--steps-per-execution", "1,x"],
+        "--steps-per-execution takes numbers of 1 to 64",
+    ),
+    "two networks of one": (
+        ["v2-4ch", "v2-8ch", "--steps-per-execution", "1,8"],
+        "--steps-per-execution measures one network",
+    ),
     "nothing": (["--at-once", ","], "--at-once takes numbers of 1 to 64"),
     "batch of 0": (["--batch", "0"], "batch_size: 0 is refused"),
     "too small an input": (["--input-size", "1"], "an input of 1 pixel"),

@@ -80,6 +80,23 @@ def test_batches_hold_every_view_once_and_keep_bytes(subset):
     np.testing.assert_array_equal(shown, subset.images[batches.views.order])
 
 
+def test_a_last_batch_is_filled_up_with_what_does_not_count(subset):
+    views = training_views(experiment(), subset, 0)
+    plain, filled = Batches(views, 16, first=2), Batches(views, 16, first=2, fill_up=True)
+    assert len(filled) == len(plain) == 2
+    for index, count in enumerate((16, 2)):
+        (inputs, labels), (others, their_labels, weights) = plain[index], filled[index]
+        assert {name: array.shape[0] for name, array in others.items()} == {
+            "source": 16,
+            "warp": 16,
+            "counts": 16,
+        }
+        assert weights.tolist() == others["counts"].tolist() == [1.0] * count + [0.0] * (16 - count)
+        np.testing.assert_array_equal(their_labels[:count], labels)
+        for name, array in inputs.items():
+            np.testing.assert_array_equal(others[name][:count], array)
+
+
 def test_dropout_continues_from_any_step():
     network = build(Architecture(input_size=16, skip_strides=5, ch=16))
     name = "block6d_drop"

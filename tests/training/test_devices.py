@@ -119,6 +119,32 @@ def test_a_last_batch_that_leaves_a_device_with_nothing_is_refused(images):
         devices.check_batch(8, images, several)
 
 
+def test_images_stay_on_gpus_that_have_the_memory(monkeypatch):
+    gpu = Devices(True, ("A",))
+    monkeypatch.setattr(devices.gpus, "memory", lambda: 8000)
+    assert gpu.keep(1000)
+    assert not gpu.keep(1001)
+    assert not Devices(False, ("A",)).keep(1)  # where the host's memory is the device's
+    assert not Devices(True, ("A",), deterministic=True).keep(1)  # where nothing is compiled
+    monkeypatch.setattr(devices.gpus, "memory", lambda: None)
+    assert not gpu.keep(1)
+
+
+def test_the_steps_between_two_returns_to_python():
+    """Of a GPU as a bench chose them; eight where none did."""
+    assert Devices(True, ("A",)).steps_per_execution == 8
+    assert Devices(True, ("A",), steps_at_once=2).steps_per_execution == 2
+    assert Devices(False, ("A",)).steps_per_execution == 1
+
+
+def test_batches_are_filled_up_where_xla_compiles_and_no_replica_gets_only_filling():
+    one, two = ("A",), ("A", "A")
+    assert Devices(True, one).fills_up
+    assert not Devices(True, one, deterministic=True).fills_up  # TensorFlow then compiles nothing
+    assert not Devices(True, two, ("GPU:0", "GPU:1")).fills_up
+    assert not Devices(False, one).fills_up
+
+
 @pytest.mark.parametrize("images", [64, 68, 71, 45_000, 4])
 def test_a_smaller_last_batch_is_shared(images):
     several = Devices(True, ("A",) * 4, tuple(f"GPU:{i}" for i in range(4)))

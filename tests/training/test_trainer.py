@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -420,6 +421,7 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
     t.folder.claim()
     t.open(None)
     spy = t.model = Spy(t, [(3.0, 0.2), (2.0, 0.5), (2.5, 0.9), (4.0, 0.1)])
+    t.assembly = replace(t.assembly, model=spy)
     t.train()
     t.test()
     t.folder.close()

@@ -1,0 +1,125 @@
+"""A last batch that is filled up trains what the smaller one does, compiled by XLA on a CPU.
+
+And so it does where the images and draws stay on the device.
+
+`KERAS_BACKEND` chooses the backend, JAX or TensorFlow; PyTorch compiles nothing.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+from kreproduce.data.dataset import Subset
+from kreproduce.experiment import resolve
+from kreproduce.network import description
+from kreproduce.training import assembly, optimizer, state
+from kreproduce.training.batches import training_views
+from kreproduce.training.devices import Devices
+from kreproduce.training.store import Kept
+
+BACKEND = keras.backend.backend()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BACKEND == "torch", reason="it compiles nothing"),
+]
+SETTINGS = {"classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2, "batch_size": 8}
+
+
+class Compiled(Devices):
+    """A CPU on which XLA compiles, also under TensorFlow."""
+
+    may_compile = True
+    fills_up = True
+
+
+class NotFilledUp(Compiled):
+    fills_up = False
+
+
+SIZE = 8  # of a batch
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    """Of the first three blocks alone, for compiling all sixteen takes minutes.
+
+    The epsilon keeps RMSprop from taking the mere sign of a gradient that is all rounding.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(description, "STAGES", description.STAGES[:2])
+        patch.setattr(assembly, "Keras2RMSprop", lambda: optimizer.Keras2RMSprop(0.1, epsilon=1.0))
+        yield resolve({"dataset": "colours"}, SETTINGS)
+
+
+def images(count, seed):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (count, 12, 12, 3), np.uint8)
+    return Subset(pixels, np.arange(count, dtype="int32") % 3)
+
+
+def trained(experiment, devices, stored=False):
+    """What an epoch of a whole batch and one of five images leaves, and an evaluation gives.
+
+    By group: the weights with the moving averages, v, what the means of loss and accuracy are
+    computed from, the same of an evaluation of other images, and the logits of these.
+    """
+    training, validation = images(13, 1), images(3, 2)
+    kept = Kept((validation, training), 20) if stored else None
+    found = assembly.assemble(experiment, (12, 12, 3), devices(False, ("a CPU",)), kept=kept)
+    found.model.jit_compile = True  # whatever other tests asked TensorFlow for
+    batches = found.batches(training_views(experiment, training, 0), SIZE)
+    if stored:
+        inputs, _, _ = batches[1]
+        assert {name: array.dtype.name for name, array in inputs.items()} == {
+            "places": "int32",
+            "counts": "float32",
+        }
+    found.model.fit(batches, shuffle=False, verbose=0)
+    after = {
+        "weights": state.values(found.network.weights),
+        "optimizer": state.values(found.model.optimizer.variables),
+        "trained": state.values(state.sums(found)),
+    }
+    for metric in (found.loss, found.accuracy):
+        metric.reset_state()
+    views = training_views(experiment, validation, 1)
+    found.model.evaluate(found.batches(views, SIZE), verbose=0)
+    after["evaluated"] = state.values(state.sums(found))
+    predicted = found.model.predict(found.batches(views, SIZE), verbose=0)
+    assert len(predicted) == (SIZE if devices is Compiled else 3)
+    after["predicted"] = {"logits": predicted[:3]}
+    return after
+
+
+@pytest.fixture(scope="module")
+def smaller(experiment):
+    """Where the last batch is the smaller one."""
+    return trained(experiment, NotFilledUp)
+
+
+def check_same(found, expected):
+    for group, arrays in expected.items():
+        assert found[group].keys() == arrays.keys()
+        for name, array in arrays.items():
+            np.testing.assert_allclose(
+                found[group][name], array, rtol=2e-3, atol=2e-5, err_msg=f"{group}/{name}"
+            )
+
+
+def test_it_trains_what_the_smaller_batch_does(experiment, smaller, monkeypatch):
+    """Losses, weights, v and moving averages, to rounding; one size alone is traced."""
+    shapes, warp = set(), assembly.Warp.call
+    monkeypatch.setattr(
+        assembly.Warp,
+        "call",
+        lambda self, inputs: (shapes.add(inputs[0].shape[0]), warp(self, inputs))[1],
+    )
+    check_same(trained(experiment, Compiled), smaller)
+    # TensorFlow traces for every size, and XLA compiles for each that comes.
+    assert shapes - {None} == ({SIZE} if BACKEND == "jax" else set())
+    assert smaller["trained"]["accuracy/count"] == 13
+    assert smaller["evaluated"]["accuracy/count"] == 3
+
+
+def test_images_on_the_device_train_the_same(experiment, smaller):
+    check_same(trained(experiment, Compiled, stored=True), smaller)
