@@ -115,8 +115,7 @@ def test_it_trains_what_the_smaller_batch_does(experiment, smaller, monkeypatch)
         lambda self, inputs: (shapes.add(inputs[0].shape[0]), warp(self, inputs))[1],
     )
     check_same(trained(experiment, Compiled), smaller)
-    # TensorFlow traces for every size, and XLA compiles for each that comes.
-    assert shapes - {None} == ({SIZE} if BACKEND == "jax" else set())
+    assert shapes - {None} == {SIZE}
     assert smaller["trained"]["accuracy/count"] == 13
     assert smaller["evaluated"]["accuracy/count"] == 3
 

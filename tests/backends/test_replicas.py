@@ -43,12 +43,15 @@ if double:
     dense = keras.layers.Dense.__init__
     keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, units, **more)
     Experiment.cpu_precision = "float64"
+# Several devices keep the images, and one is given each batch.
+devices.Devices.keep = lambda self, size: self.replicas > 1
 class Enough(Exception): pass
 fit = trainer.Trainer._fit
 def fitted(self, epoch):
     fit(self, epoch)
     where = {weight.value.sharding.num_devices for weight in self.network.weights}
     assert where == {self.devices.replicas}, where
+    assert (self.assembly.store is not None) == (self.devices.replicas > 1)
 trainer.Trainer._fit = fitted
 end = trainer.Trainer._end_epoch
 def ended(self, row):
