@@ -59,12 +59,12 @@ def projected(
         row["share_of_copied_estimated"] = moved / row["seconds"] / copied / devices.replicas
         measured[experiment.model_name] = (experiment, row["seconds"])  # the fastest is the last
     hours = {
-        f"hours_of_table_{table}_estimated": bandwidth.hours_of_table(
-            table, measured, gpu=devices.gpu
+        f"hours_of_table_{table}_estimated": round(
+            bandwidth.hours_of_table(table, measured, gpu=devices.gpu), 3
         )
         for table in (4, 5)
     }
-    return {"copied_bytes_a_second": copied} | hours
+    return {"copied_bytes_a_second": round(copied)} | hours
 
 
 def _measure(

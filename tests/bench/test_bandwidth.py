@@ -71,3 +71,33 @@ def test_a_network_that_was_measured_goes_by_itself():
 def test_a_copy_is_measured(monkeypatch):
     monkeypatch.setattr(bandwidth, "_COPY_BYTES", {False: 2**22})
     assert 1e7 < bandwidth.copied_a_second(gpu=False) < 1e13
+
+
+def test_what_a_bench_adds_to_its_rows(monkeypatch):
+    """From the times measured alone; other forms than training say nothing of steps."""
+    from kreproduce.bench import networks
+    from kreproduce.training.devices import Devices
+
+    monkeypatch.setattr(bandwidth, "copied_a_second", lambda gpu: 2e12)
+    cases = [
+        case.of(name, batch=64, input_size=32, precision="mixed_bfloat16")
+        for name in ("v2-32ch", "v2-32ch:naive")
+    ]
+    rows = [
+        {"network": measured.name, "form": form, "seconds": seconds}
+        for measured, seconds in zip(cases, (0.01, 0.1), strict=True)
+        for form in ("training", "inference")
+    ]
+    found = networks.projected(cases, rows, Devices(True, ("A GPU",)))
+    moved = bytes_of_step(cases[0].experiment, gpu=True)
+    assert rows[0]["bytes_of_a_step_estimated"] == moved
+    assert rows[0]["share_of_copied_estimated"] == pytest.approx(moved / 0.01 / 2e12)
+    assert rows[2]["share_of_copied_estimated"] == pytest.approx(moved / 0.1 / 2e12)
+    assert "share_of_copied_estimated" not in rows[1]
+    fastest = {"v2-32ch": (cases[0].experiment, 0.01)}
+    assert found == {
+        "copied_bytes_a_second": 2e12,
+        "hours_of_table_4_estimated": round(hours_of_table(4, fastest, gpu=True), 3),
+        "hours_of_table_5_estimated": round(hours_of_table(5, fastest, gpu=True), 3),
+    }
+    assert networks.projected(cases, rows[1::2], Devices(True, ("A GPU",))) == {}

@@ -81,6 +81,12 @@ def test_steps(kreproduce):
         assert row["first_seconds"] > row["seconds"]  # which has the tracing
     assert found["conditions"]["peak_host_bytes_of_all_networks"] > 10**8
     assert found["conditions"]["versions"]["tensorflow"]
+    copied = found["conditions"]["copied_bytes_a_second"]
+    for row in found["rows"]:
+        share = row["bytes_of_a_step_estimated"] / row["seconds"] / copied
+        assert row["share_of_copied_estimated"] == pytest.approx(share, rel=1e-3)
+    four, five = (found["conditions"][f"hours_of_table_{n}_estimated"] for n in (4, 5))
+    assert 0 < four < five
 
 
 @pytest.mark.slow
