@@ -90,8 +90,10 @@ class StoredBatches(Batches):
         self._store = store
         store.show(views)
 
-    def _shown(self, places: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def on_epoch_begin(self) -> None:
         if self._store.views is not self.views:
             raise RuntimeError("the device has been given other views meanwhile")
+
+    def _shown(self, places: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         labels = self.views.subset.labels[self.views.order[places]]
         return {"places": places.astype("int32")}, labels

@@ -15,7 +15,7 @@ from kreproduce.network import description
 from kreproduce.training import assembly, optimizer, state
 from kreproduce.training.batches import training_views
 from kreproduce.training.devices import Devices
-from kreproduce.training.store import Kept
+from kreproduce.training.store import Kept, Store, StoredBatches
 
 BACKEND = keras.backend.backend()
 pytestmark = [
@@ -63,7 +63,7 @@ def trained(experiment, devices, stored=False):
     By group: the weights with the moving averages, v, what the means of loss and accuracy are
     computed from, the same of an evaluation of other images, and the logits of these.
     """
-    training, validation = images(13, 1), images(3, 2)
+    training, validation = images(13, 1), images(11, 2)
     kept = Kept((validation, training), 20) if stored else None
     found = assembly.assemble(experiment, (12, 12, 3), devices(False, ("a CPU",)), kept=kept)
     found.model.jit_compile = True  # whatever other tests asked TensorFlow for
@@ -83,11 +83,12 @@ def trained(experiment, devices, stored=False):
     for metric in (found.loss, found.accuracy):
         metric.reset_state()
     views = training_views(experiment, validation, 1)
-    found.model.evaluate(found.batches(views, SIZE), verbose=0)
+    said = found.model.evaluate(found.batches(views, SIZE), verbose=0, return_dict=True)
+    assert said["loss"] == pytest.approx(float(found.loss.result()))
     after["evaluated"] = state.values(state.sums(found))
     predicted = found.model.predict(found.batches(views, SIZE), verbose=0)
-    assert len(predicted) == (SIZE if devices is Compiled else 3)
-    after["predicted"] = {"logits": predicted[:3]}
+    assert len(predicted) == (2 * SIZE if devices is Compiled else 11)
+    after["predicted"] = {"logits": predicted[:11]}
     return after
 
 
@@ -117,7 +118,18 @@ def test_it_trains_what_the_smaller_batch_does(experiment, smaller, monkeypatch)
     check_same(trained(experiment, Compiled), smaller)
     assert shapes - {None} == {SIZE}
     assert smaller["trained"]["accuracy/count"] == 13
-    assert smaller["evaluated"]["accuracy/count"] == 3
+    assert smaller["evaluated"]["accuracy/count"] == 11
+
+
+def test_batches_that_the_device_no_longer_has_are_not_begun(experiment):
+    subset = images(13, 1)
+    store = Store(Kept((subset,), 13))
+    earlier, later = (
+        StoredBatches(store, training_views(experiment, subset, epoch), SIZE) for epoch in (0, 1)
+    )
+    later.on_epoch_begin()
+    with pytest.raises(RuntimeError, match="the device has been given other views"):
+        earlier.on_epoch_begin()
 
 
 def test_images_on_the_device_train_the_same(experiment, smaller):
