@@ -124,7 +124,8 @@ def _train(case: Case, devices: str, limit: float) -> float:
     scheduling.keep_memory()
     try:
         from kreproduce.bench.steps import Training
-        from kreproduce.training.devices import find, memory_of
+        from kreproduce.training.devices import find
+        from kreproduce.training.out_of_memory import memory_of
 
         found = find(devices)
         with memory_of(case.experiment):

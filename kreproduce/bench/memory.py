@@ -18,6 +18,7 @@ from kreproduce.training import devices as devices_module
 from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import Views, training_views, validation_views
 from kreproduce.training.devices import Devices
+from kreproduce.training.out_of_memory import memory_of
 
 IMAGES = 27_558
 _CHOSEN = (
@@ -66,7 +67,7 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         images = dataset.load(experiment, sources.locate("malaria", Path(folder)))
     stage(f"{IMAGES:,} images loaded", started)
     scheduling.keep_memory()  # as a run does, now that the images are there
-    with devices_module.memory_of(experiment):
+    with memory_of(experiment):
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)
         assembly = assemble(experiment, images.train.images.shape[1:], devices, lowering)

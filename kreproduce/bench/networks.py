@@ -12,7 +12,8 @@ from kreproduce.bench.steps import Inference, Training
 from kreproduce.bench.timing import Timing, in_turn
 from kreproduce.experiment import Experiment
 from kreproduce.network.cost import count
-from kreproduce.training.devices import Devices, check_batch, memory_of
+from kreproduce.training.devices import Devices, check_batch
+from kreproduce.training.out_of_memory import memory_of
 
 FORMS = ("training", "inference", "folded")
 _EPOCH = 45_000  # training images of CIFAR-10

@@ -42,7 +42,8 @@ def measure(
         SettingsError: the devices cannot share it evenly.
     """
     from kreproduce.bench.steps import Training
-    from kreproduce.training.devices import check_batch, memory_of
+    from kreproduce.training.devices import check_batch
+    from kreproduce.training.out_of_memory import memory_of
 
     batch = case.experiment.batch_size
     check_batch(batch, batch, devices)

@@ -1,25 +1,17 @@
 """`kreproduce run`: train, test and record one experiment."""
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce import backend, quiet, scheduling, unseen_gpus
 from kreproduce.cli.download import Download
-from kreproduce.errors import SettingsError, StateError
-from kreproduce.gpus import CPU
-from kreproduce.interruption import Interruptions
-from kreproduce.training import cluster
+from kreproduce.errors import SettingsError
 
 if TYPE_CHECKING:
-    from kreproduce.data.dataset import Fingerprints
     from kreproduce.data.sources import Location
     from kreproduce.experiment import Experiment
-    from kreproduce.records import Record
-    from kreproduce.runs import RunFolder
 
 Setting = dict[str, Any]
 
@@ -89,7 +81,6 @@ def run(
     ] = None,
 ) -> None:
     """Train, test and record one experiment."""
-    backend.tune()  # the images may be read through TensorFlow, too
     given: dict[str, Any] = {
         "variant": variant,
         "size": size,
@@ -105,38 +96,29 @@ def run(
     }
     flags = {key: value for key, value in given.items() if value is not None}
     experiment, location = experiment_of(target, flags, overrides or [], data_dir)
-    from kreproduce.runs import RunFolder
-
-    folder = RunFolder(results, experiment)
     if dry_run:
-        _print_plan(experiment, folder)
+        _print_plan(experiment, results)
         return
-    record = None if force else folder.record()
-    if record is not None:
-        check_same_images(record, experiment, location)
-        folder.tidy()
-        _print_summary(record, experiment)
+    from kreproduce.report import summary
+    from kreproduce.training.run_experiment import run_experiment
+
+    done = run_experiment(
+        experiment,
+        location,
+        results,
+        force=force,
+        devices=devices,
+        sync_batch_norm=sync_bn,
+        deterministic=deterministic,
+        download=_download,
+    )
+    print("\n".join(summary(done.record, experiment)))
+    if done.by == "an earlier run":
         print("it was finished before; --force runs it anew")
-        return
-    backend.check()
-    scheduling.as_batch()
-    cluster.check(os.environ.get("TF_CONFIG"))
-    folder.check_free()
-    folder.check_writable()
-    with Interruptions():
-        choice = Choice(results, force, devices, sync_bn, deterministic)
-        _train(experiment, location, folder, choice)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How to run what the experiment says, and where; changes it in its last digits at most."""
-
-    results: Path
-    force: bool
-    devices: str
-    sync_bn: bool
-    deterministic: bool | None
+    elif done.by == "another process":
+        print("another process has just finished it")
+    else:
+        print(f"  recorded in {results / 'runs' / experiment.run_name}")
 
 
 def experiment_of(
@@ -168,87 +150,20 @@ def _implied(location: "Location", dataset: str) -> Setting:
     return {"classes": len(sources.class_names(location, dataset))}
 
 
-def check_same_images(
-    record: "Record",
-    experiment: "Experiment",
-    location: "Location",
-    fingerprints: "Fingerprints | None" = None,
-) -> None:
-    """Other images under the same name are another experiment, not a finished one.
+def _download(dataset: str) -> None:
+    """Get a dataset that is not there yet, and show how many bytes have come."""
+    from kreproduce.data import prepare
 
-    Raises:
-        StateError: the images at `location` are not those of the record.
-    """
-    from kreproduce.data.dataset import Fingerprints
-
-    if location.path is None:  # built in, or not here
-        return
-    known = fingerprints or Fingerprints()
-    _check_same(known.of(experiment, location), record, location)
+    with Download(dataset) as download:
+        prepare.prepare(dataset, watch=download)
 
 
-def _check_same(fingerprint: str, record: "Record", location: "Location") -> None:
-    if fingerprint != record.data.fingerprint:
-        raise StateError(
-            f"{record.run} was run on other images than those in {location.path}; "
-            "give these a name of their own with --data-name"
-        )
-
-
-def _train(
-    experiment: "Experiment",
-    location: "Location",
-    folder: "RunFolder",
-    choice: "Choice",
-) -> None:
-    from kreproduce.data import dataset, prepare, sources
-
-    if location.kind == "tfds" and location.path is None:
-        if choice.devices != CPU:
-            unseen_gpus.check_soon()  # and not when all is there
-        with Download(experiment.dataset) as download:
-            prepare.prepare(experiment.dataset, watch=download)
-        location = sources.locate(experiment.dataset, None)
-    images = dataset.load(experiment, location)
-    folder.claim()
-    try:
-        record = None if choice.force else folder.record()  # another process may have finished it
-        if record is not None:
-            _check_same(images.record.fingerprint, record, location)
-            _print_summary(record, experiment)
-            print("another process has just finished it")
-            return
-        from kreproduce.bench import steps_per_execution
-        from kreproduce.report import Report
-
-        report = Report()
-        checkpoint = None if choice.force else folder.checkpoint(report.warn)
-        scheduling.keep_memory()
-        # Only now: importing Keras takes seconds, and bad images are refused at once.
-        with quiet.standard_error():
-            from kreproduce.training import devices, trainer
-
-        found = devices.find(choice.devices, choice.deterministic)
-        found = replace(found, sync_batch_norm=found.sync_batch_norm or choice.sync_bn)
-        found = steps_per_execution.apply(found, backend.name(), choice.results)
-        record = trainer.run(experiment, images, folder, report, found, checkpoint)
-    finally:
-        folder.close()
-    _print_summary(record, experiment)
-    print(f"  recorded in {folder.path}")
-
-
-def _print_summary(record: "Record", experiment: "Experiment") -> None:
-    from kreproduce.report import summary
-
-    print("\n".join(summary(record, experiment)))
-
-
-def _print_plan(experiment: "Experiment", folder: "RunFolder") -> None:
+def _print_plan(experiment: "Experiment", results: Path) -> None:
     """The resolved settings, what the network costs, and where the run would be recorded."""
     import yaml
 
     from kreproduce.network.cost import count
+    from kreproduce.runs import RunFolder
 
     print(yaml.safe_dump(experiment.model_dump(), sort_keys=False).rstrip())
     trained = count(experiment.architecture)
@@ -258,4 +173,4 @@ def _print_plan(experiment: "Experiment", folder: "RunFolder") -> None:
     print(f"# computations, as the paper counts: {passes * counted.computations:,}{how}")
     if trained.computations != counted.computations:
         print(f"# computations of the network as trained: {passes * trained.computations:,}{how}")
-    print(f"# run folder: {folder.path}")
+    print(f"# run folder: {RunFolder(results, experiment).path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce.cli.run import check_same_images, experiment_of
+from kreproduce.cli.run import experiment_of
 from kreproduce.errors import SettingsError, quoted
 from kreproduce.interpreter import python
 from kreproduce.interruption import Interrupted, Interruptions
@@ -192,6 +192,7 @@ def _check_images(jobs: "list[Job]", locations: "dict[str, Location]", *, tidy: 
         tidy: whether finished runs are cleared of what a killed process left.
     """
     from kreproduce.data.dataset import Fingerprints
+    from kreproduce.training.run_experiment import check_same_images
 
     fingerprints = Fingerprints()
     for job in jobs:

@@ -20,6 +20,7 @@ from kreproduce.data.sources import Location
 from kreproduce.doctor import datasets
 from kreproduce.errors import KreproduceError, SettingsError
 from kreproduce.strict import Strict
+from kreproduce.training.out_of_memory import memory_of
 
 _SAMPLES, _PATIENCE = 3, 5.0  # measurements of a step, and seconds after which there are no more
 
@@ -116,7 +117,7 @@ def _time_step(measured: Case, told: set[str]) -> None:
     )
     if refused:
         return
-    with devices.memory_of(measured.experiment):
+    with memory_of(measured.experiment):
         training = Training(measured, devices.find("1"))
         started, samples = time.perf_counter(), [training()]
         while len(samples) < _SAMPLES and time.perf_counter() - started < _PATIENCE:

@@ -6,7 +6,7 @@ The one file that asks a backend by name.
 import contextlib
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from typing import Any
 import keras
 
 from kreproduce import gpus, nvidia, scheduling, unseen_gpus
-from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, printable, quoted
-from kreproduce.experiment import Experiment
+from kreproduce.errors import SettingsError, printable, quoted
 from kreproduce.gpus import CPU
 
 _STEPS_PER_EXECUTION = 8  # of a GPU on which nobody measured them
@@ -231,39 +230,6 @@ def check_batch(batch_size: int, images: int, devices: Devices) -> None:
             f"of {images:,} images in batches of {batch_size} the last has {rest}, which "
             f"{replicas} devices cannot share; choose fewer with --devices"
         )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a backend says with this error that the device's or the host's memory is full."""
-    kind = type(error).__name__
-    return (
-        isinstance(error, MemoryError)
-        or kind in ("ResourceExhaustedError", "OutOfMemoryError")
-        or "RESOURCE_EXHAUSTED" in str(error)
-        or ("DefaultCPUAllocator" in str(error) and kind == "RuntimeError")
-    )
-
-
-@contextlib.contextmanager
-def memory_of(experiment: Experiment) -> Iterator[None]:
-    """Turn what a backend raises when the memory is full into one sentence.
-
-    Raises:
-        OutOfMemoryError: it is; says of what batch.
-    """
-    try:
-        yield
-    except KreproduceError:
-        raise
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"a batch of {experiment.batch_size} images of {experiment.input_size}x"
-            f"{experiment.input_size} does not fit into the memory; what was saved stays as it "
-            "is: use a device with more, or more devices, or a smaller --set batch_size=N, "
-            "which is another experiment"
-        ) from error
 
 
 def peak_memory(devices: Devices) -> int | None:

@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from kreproduce.clock import now
-from kreproduce.data.dataset import Dataset
+from kreproduce.data.record import Images
 from kreproduce.experiment import Experiment
 from kreproduce.network.cost import count
 from kreproduce.records import Outcome, Record, Rule, Timings
 from kreproduce.runs import Digests
-from kreproduce.training.state import Progress
+from kreproduce.training.progress import Progress
 
 
 def record(
     experiment: Experiment,
-    dataset: Dataset,
+    images: Images,
     progress: Progress,
     tests: Mapping[Rule, Outcome],
     seconds: Mapping[str, float],
@@ -26,7 +26,7 @@ def record(
 
     Args:
         experiment: the settings.
-        dataset: the images.
+        images: what there is to say of them.
         progress: of the training, which is complete.
         tests: by rule, what the weights kept made of the test images.
         seconds: of the last session: "setup" and "test".
@@ -40,7 +40,7 @@ def record(
         run=experiment.run_name,
         identity=experiment.identity,
         settings=experiment.model_copy(update={"hflip": False}),
-        data=dataset.record,
+        data=images,
         parameters=trained.parameters,
         computations=counted.computations,  # as the paper counts
         computations_trained=trained.computations,

@@ -48,11 +48,11 @@ def main() -> None:
     _shrink()
     from kreproduce import cli
     from kreproduce.data import dataset  # noqa: F401 (nobody may not import it later)
-    from kreproduce.training import trainer
+    from kreproduce.training import lifecycle
 
-    trainer.SAVE_SECONDS = plan.save_seconds
-    rate = trainer.learning_rate
-    trainer.learning_rate = lambda epoch, cycle: (
+    lifecycle.SAVE_SECONDS = plan.save_seconds
+    rate = lifecycle.learning_rate
+    lifecycle.learning_rate = lambda epoch, cycle: (
         float("inf") if epoch == plan.infinite else rate(epoch, cycle)
     )
     if plan.nobody and os.getuid() == 0:

@@ -18,10 +18,10 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from faults import toy
 from faults.acts import ACTS, NOBODY, forbid, kill, mend
 from faults.operations import Operations
 from faults.outcome import outcome
-from faults.toy import Toy
 
 from kreproduce import records, status
 from kreproduce.errors import KreproduceError
@@ -57,7 +57,7 @@ def _train(results, said, fault, at, force):
     operations = Operations(results / "runs", act)
     operations.install()
     try:
-        Toy(results, warn=lambda text: print("warning:", text, file=said)).run(force)
+        toy.train(results, force=force, warn=lambda text: print("warning:", text, file=said))
     except KreproduceError as error:
         mend(results)  # to have room for the message
         print(error, file=said, flush=True)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from faults.outcome import folder_of, outcome
 from faults.real import SETTINGS, STEPS, run
-from faults.toy import Toy
+from faults.toy import Toy, train
 
 from kreproduce.errors import StateError
 from kreproduce.experiment import Experiment
@@ -29,26 +29,19 @@ class BrokenError(Exception):
 
 @pytest.fixture
 def begun(tmp_path):
-    """A small training that was broken off in its second epoch."""
-    toy = Toy(tmp_path)
-    toy.pauses = Pauses(at=(1, 2))
-    toy.pauses.toy = toy
+    """A small training that broke in its second epoch, behind a checkpoint."""
     with pytest.raises(BrokenError):
-        toy.run()
+        train(tmp_path, Breaking())
     return tmp_path
 
 
-class Pauses:
-    """Where to save; breaks off behind it."""
+class Breaking(Toy):
+    """Goes no further than to the second epoch's first pause."""
 
-    def __init__(self, at):
-        self.at = at
-
-    def __contains__(self, step):
-        if (self.toy.epoch, step) == self.at:
-            self.toy._save()
+    def fit(self, epoch, step, rate, ended):
+        if (epoch, step) == (1, 2):
             raise BrokenError
-        return False
+        super().fit(epoch, step, rate, ended)
 
 
 @pytest.mark.parametrize("field", sorted(set(Experiment.model_fields) - {"hflip"}))
@@ -57,9 +50,8 @@ def test_settings_that_were_changed(field, begun):
     settings = json.loads(path.read_text())
     before, settings[field] = settings[field], OTHER[type(settings[field])](settings[field])
     path.write_text(json.dumps(settings))
-    toy = Toy(begun)
     with pytest.raises(StateError) as refused:
-        toy.run()
+        train(begun)
     said = f"{folder_of(begun)}: its settings.json has {field} {settings[field]!r}, and this run "
     assert str(refused.value).startswith(said + repr(before))
     assert str(refused.value).endswith("give it back what it had, or start anew with --force")
@@ -74,10 +66,10 @@ def test_the_command_refuses_changed_settings(kreproduce, begun):
 
 
 def test_unchanged_settings_are_gone_on_with(begun):
-    toy = Toy(begun)
-    toy.run()
-    assert len(toy.folder.record().sessions) == 2
-    assert len(toy.sessions) == 2
+    done = train(begun)
+    assert done.by == "this run"
+    assert [(one.epoch, one.step) for one in done.record.sessions] == [(0, 0), (1, 2)]
+    assert train(begun).by == "an earlier run"
 
 
 @pytest.fixture(scope="module")

@@ -191,23 +191,24 @@ def test_a_sweep_looks_at_hostile_folders_of_its_runs(hostile):
 
 
 @pytest.mark.parametrize("name", ["record.json", "status.json", "settings.json", "history.csv"])
-def test_a_run_writes_through_no_link(name, tmp_path):
+def test_a_run_writes_through_no_link(name, tmp_path, monkeypatch):
     """One that a writer would follow lies where it puts a new file."""
-    from faults.toy import Toy
+    from faults import toy
+
+    from kreproduce.runs import RunFolder
 
     victim = tmp_path / "victim"
     victim.write_text(SECRET)
-    toy = Toy(tmp_path)
-    finish = toy.folder.begin
+    begin = RunFolder.begin
 
-    def begin():
-        finish()
-        (toy.folder.path / f"new-{name}").symlink_to(victim)
+    def begin_and_link(folder):
+        begin(folder)
+        (folder.path / f"new-{name}").symlink_to(victim)
 
-    toy.folder.begin = begin
-    toy.run()
+    monkeypatch.setattr(RunFolder, "begin", begin_and_link)
+    toy.train(tmp_path)
     assert victim.read_text() == SECRET
-    assert toy.folder.record() is not None
+    assert RunFolder(tmp_path, toy.EXPERIMENT).record() is not None
 
 
 def tree_of(folder):

@@ -57,10 +57,10 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from faults.operations import Operations
-from faults.toy import Toy
+from faults import toy
 results, validations = Path(sys.argv[1]), json.loads(sys.argv[2])
 Operations(results / "runs", lambda number, what: print(what)).install()
-Toy(results, pauses=(), validations=validations).run()
+toy.train(results, toy.Toy(pauses=(), validations=validations))
 """
 
 

@@ -1,131 +1,100 @@
-"""Training without a network: one vector, the same files in the same order as of a real run.
-
-A test holds the order equal to a real run's. It takes milliseconds, so that every moment of it
-can be the last.
+"""A learner without a network: one vector. It takes milliseconds, so that every moment of its
+life can be the last.
 """
 
-from dataclasses import asdict
-from pathlib import Path
+import io
 
 import numpy as np
+from rich.console import Console
 from tables.recorded import made_up, parsed, record_of
 
-from kreproduce.clock import now
+from kreproduce.data.dataset import Dataset, Subset
 from kreproduce.experiment import resolve
-from kreproduce.runs import Epoch, RunFolder
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.records import Accuracies, Outcome
+from kreproduce.report import Report
+from kreproduce.runs import RunFolder
+from kreproduce.training import lifecycle
+from kreproduce.training.devices import Devices
+from kreproduce.training.lifecycle import Means
 
 EPOCHS, STEPS = 3, 4
 EXPERIMENT = resolve({"dataset": "digits", "epochs": EPOCHS})
-LOWEST_LOSS, HIGHEST_ACCURACY = "best_val_loss", "best_val_accuracy"
 IMAGES = 1000
 VALIDATIONS = ((0.9, 0.3), (0.5, 0.2), (0.7, 0.6))  # loss and accuracy: a best one every epoch
 
 
 class Toy:
-    """A run under way.
+    """A vector that each step changes; see `Learner`.
 
     Args:
-        results: where runs are recorded.
-        pauses: after how many steps of an epoch a checkpoint is written.
+        pauses: after how many steps of an epoch it returns, and a checkpoint is written.
         validations: loss and accuracy of each epoch.
     """
 
-    def __init__(self, results: Path, pauses=(2,), validations=VALIDATIONS, warn=None):
-        self.folder = RunFolder(results, EXPERIMENT)
-        self.pauses, self.validations, self.warn = pauses, validations, warn or (lambda text: None)
-        self.weights, self.sums = np.full(100, 0.5), np.zeros(2)
-        self.epoch = self.step = 0
-        self.history, self.best, self.kept, self.sessions = [], {}, {}, []
+    computer = Devices(False, ("a toy",))
+    steps, validation_steps, setup_seconds = STEPS, 1, 0.0
+    session = parsed(record_of(EXPERIMENT)).sessions[0]
 
-    def run(self, force=False):
-        """What `kreproduce run` does, after its settings and images are read."""
-        if not force and self.folder.record() is not None:
-            self.folder.tidy()
-            return
-        self.folder.check_free()
-        self.folder.check_writable()
-        self.folder.claim()
-        try:
-            checkpoint = None if force else self.folder.checkpoint(self.warn)
-            self._open(checkpoint)
-            while self.epoch < EPOCHS:
-                self._epoch()
-            self._finish()
-        finally:
-            self.folder.close()
+    def __init__(self, pauses=(2,), validations=VALIDATIONS):
+        self.pauses, self.validations = pauses, validations
+        self.vector, self.sums = np.full(100, 0.5), np.zeros(2)
 
-    def _open(self, checkpoint):
-        if checkpoint is not None:
-            self._go_on(checkpoint)
-        self.folder.check_space(self._captured())
-        if checkpoint is None:
-            self.folder.begin()
-        self.sessions = [*self.sessions, now()]
-        record = parsed(record_of(EXPERIMENT))
-        self.folder.write_settings(record.sessions[0], record.data)
-        self._save()
-        self.folder.write_history(self.history)
+    def arrays(self):
+        return {"weights/w": self.vector.copy(), "sums": self.sums.copy()}
 
-    def _go_on(self, checkpoint):
-        arrays, facts = checkpoint.arrays, checkpoint.facts
-        self.epoch, self.step = checkpoint.epoch, checkpoint.step
-        self.weights, self.sums = arrays["weights/w"].copy(), arrays["sums"].copy()
-        self.history = [Epoch(**row) for row in facts["history"]]
-        self.best, self.sessions = facts["best"], facts["sessions"]
-        self.kept = {epoch: arrays[f"best/{epoch}/w"] for epoch in set(self.best.values())}
-        for which in self.best:
-            self._export(which)
+    def restore(self, arrays):
+        self.vector, self.sums = arrays["weights/w"].copy(), arrays["sums"].copy()
 
-    def _epoch(self):
-        if self.step == 0:
-            self.sums = np.zeros(2)
-        while self.step < STEPS:
-            self._learn()
-            if self.step in self.pauses:
-                self._save()
-        loss, accuracy = self.validations[self.epoch]
-        means = [float(value) for value in self.sums / STEPS]
-        row = Epoch(self.epoch + 1, *means, loss, accuracy, 0.001, 1.0)
-        better = {
-            LOWEST_LOSS: all(loss < other.val_loss for other in self.history),
-            HIGHEST_ACCURACY: all(accuracy > other.val_accuracy for other in self.history),
-        }
-        found = [which for which, is_better in better.items() if is_better]
-        self.history = [*self.history, row]
-        self.epoch, self.step = self.epoch + 1, 0
-        self.best = self.best | dict.fromkeys(found, self.epoch)
-        self.kept[self.epoch] = self.weights.copy()
-        self.kept = {epoch: self.kept[epoch] for epoch in self.best.values()}
-        self._save()
-        for which in found:
-            self._export(which)
-        self.folder.write_history(self.history)
+    def fit(self, epoch, step, rate, ended):
+        self.sums = np.zeros(2) if step == 0 else self.sums
+        for done in range(step + 1, STEPS + 1):
+            rng = np.random.default_rng([epoch, done])
+            self.vector = np.sin(3 * self.vector + rng.normal(size=100))
+            self.sums = self.sums + np.array([self.vector.mean(), self.vector.std()])
+            if ended(done) or done in self.pauses:
+                return
 
-    def _learn(self):
-        rng = np.random.default_rng([self.epoch, self.step])
-        self.weights = np.sin(3 * self.weights + rng.normal(size=100))
-        self.sums = self.sums + np.array([self.weights.mean(), self.weights.std()])
-        self.step += 1
+    def means(self):
+        return Means(*map(float, self.sums / STEPS))
 
-    def _finish(self):
-        measured = float(abs(self.kept[self.best[LOWEST_LOSS]]).mean())
-        self.folder.write_predictions(made_up(IMAGES, EXPERIMENT.classes, measured, measured))
-        self.folder.write_history(self.history)
-        record = record_of(EXPERIMENT, plain=measured, hflip=measured, images=IMAGES)
-        own = {"best_epoch": self.best, "sessions": record["sessions"] * len(self.sessions)}
-        self.folder.finish(parsed(record | own | asdict(self.folder.digests())))
+    def validate(self, epoch):
+        return Means(*self.validations[epoch])
 
-    def _save(self):
-        self.folder.save(self._captured())
-        self.folder.set_state("running", self.epoch, self.step)
+    def weights(self):
+        return {"w": self.vector.copy()}
 
-    def _captured(self):
-        arrays = {"weights/w": self.weights, "sums": self.sums}
-        arrays |= {f"best/{epoch}/w": kept for epoch, kept in self.kept.items()}
-        history = [asdict(row) for row in self.history]
-        facts = {"history": history, "best": self.best, "sessions": self.sessions}
-        return Checkpoint(self.epoch, self.step, facts, arrays)
+    def save_weights(self, weights, path):
+        path.write_bytes(weights["w"])
 
-    def _export(self, which):
-        self.folder.keep_weights(which, lambda path: path.write_bytes(self.kept[self.best[which]]))
+    def test(self, weights):
+        measured = float(abs(weights["w"]).mean())
+        predictions = made_up(IMAGES, EXPERIMENT.classes, measured, measured)
+        plain, hflip = predictions.accuracy("plain"), predictions.accuracy("hflip")
+        accuracies = Accuracies(plain=plain, hflip=hflip, vflip=0.5, hflip_vflip=0.5)
+        return Outcome(loss=measured, accuracy=accuracies), predictions
+
+
+class Images:
+    """Where the toy's images come from; a `Source`."""
+
+    def check(self, record):
+        assert record.run == EXPERIMENT.run_name
+
+    def load(self):
+        none = Subset(np.zeros((0, 8, 8, 3), "uint8"), np.zeros(0, "int32"))
+        record = parsed(record_of(EXPERIMENT, images=IMAGES)).data
+        return Dataset(record.class_names, none, none, none, record)
+
+
+class Quiet(Report):
+    """A report to nobody, but for its warnings."""
+
+    def __init__(self, warn=lambda text: None):
+        super().__init__(Console(file=io.StringIO()))
+        self.warn = warn
+
+
+def train(results, learner=None, *, force=False, warn=lambda text: None):
+    """Run the toy to its record, as `kreproduce run` does a network."""
+    folder, toy = RunFolder(results, EXPERIMENT), learner or Toy()
+    return lifecycle.run(folder, Images(), lambda *_: toy, Quiet(warn), force=force)

@@ -13,6 +13,7 @@ from tables.recorded import parsed, record_of
 from kreproduce.experiment import resolve
 from kreproduce.training import conditions, devices
 from kreproduce.training.optimizer import Keras2RMSprop
+from kreproduce.training.sessions import changes
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def under(session, **changes):
 
 def test_equal_conditions_are_no_change(session):
     later = session.model_copy(update={"started": "2027-01-01T00:00:00+00:00", "epoch": 3})
-    assert conditions.changes(session, later) == []
+    assert changes(session, later) == []
 
 
 @pytest.mark.parametrize(
@@ -43,12 +44,12 @@ def test_equal_conditions_are_no_change(session):
     ids=lambda value: str(value)[:30],
 )
 def test_every_change_is_said(session, changes, said):
-    assert said in conditions.changes(session, under(session, **changes))
+    assert said in changes(session, under(session, **changes))
 
 
 def test_another_commit_and_an_edited_checkout_are_said(session):
     code = session.code.model_copy(update={"commit": "1" * 40, "dirty": True})
-    said = conditions.changes(session, session.model_copy(update={"code": code}))
+    said = changes(session, session.model_copy(update={"code": code}))
     assert said == [
         "changes since the commit was False and is True",
         f"the commit was {'0' * 40} and is {'1' * 40}",
@@ -116,7 +117,7 @@ def test_what_surrounds_a_run_is_recorded_and_compared(session, monkeypatch):
     now = found(device)
     assert (now.floatx, now.backend, now.cores) == ("float64", "jax", 5)
     assert now.environment["TF_ENABLE_ONEDNN_OPTS"] == "maybe"
-    said = conditions.changes(before, before.model_copy(update={"conditions": now}))
+    said = changes(before, before.model_copy(update={"conditions": now}))
     names = [sentence.partition(" was ")[0] for sentence in said]
     assert {"floatx", "backend", "cores", "TF_ENABLE_ONEDNN_OPTS"} <= {*names}
 

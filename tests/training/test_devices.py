@@ -12,6 +12,7 @@ from kreproduce import nvidia
 from kreproduce.errors import SettingsError
 from kreproduce.training import devices
 from kreproduce.training.devices import Devices
+from kreproduce.training.out_of_memory import is_out_of_memory
 
 
 @pytest.fixture
@@ -152,10 +153,10 @@ def test_a_smaller_last_batch_is_shared(images):
 
 
 def test_out_of_memory_is_known_by_what_the_backends_raise():
-    assert devices.is_out_of_memory(MemoryError())
-    assert devices.is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "full"))
-    assert devices.is_out_of_memory(ValueError("RESOURCE_EXHAUSTED: Out of memory allocating"))
-    assert not devices.is_out_of_memory(ValueError("memory"))
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "full"))
+    assert is_out_of_memory(ValueError("RESOURCE_EXHAUSTED: Out of memory allocating"))
+    assert not is_out_of_memory(ValueError("memory"))
 
 
 def test_a_cpu_is_deterministic_unless_speed_is_asked_for():

@@ -43,13 +43,13 @@ from kreproduce.data import dataset, sources
 from kreproduce.experiment import Experiment, resolve
 from kreproduce.report import Report
 from kreproduce.runs import RunFolder
-from kreproduce.training import assembly, devices, optimizer, trainer
+from kreproduce.training import assembly, devices, lifecycle, optimizer
+from kreproduce.training.learner import NetworkLearner
 assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 Experiment.cpu_precision = "float64"
 experiment = resolve(json.loads(sys.argv[2]))
 data = dataset.load(experiment, sources.locate("colours", Path(images)))
 folder = RunFolder(Path(results), experiment)
-folder.claim()
 found = replace(devices.find(), sync_batch_norm=synchronized)
 assert found.replicas == number
 shares = set()
@@ -60,18 +60,20 @@ def noted(self, inputs):
         tf.py_function(lambda n: shares.add(int(n)), [tf.shape(inputs[0])[0]], [])
     return plain(self, inputs)
 Warp.call = noted
-report = Report()
-checkpoint = folder.checkpoint(report.warn)
 stop_at = epochs
 class Enough(Exception): pass
-end = trainer.Trainer._end_epoch
-def ended(self, row):
-    end(self, row)
-    if row.epoch == stop_at:
-        raise Enough
-trainer.Trainer._end_epoch = ended
+class Stopping(Report):
+    def epoch(self, row, best):
+        super().epoch(row, best)
+        if row.epoch == stop_at:
+            raise Enough
+class Images:
+    def load(self):
+        return data
+def learner(data, interruptions):
+    return NetworkLearner(experiment, data, found, interruptions)
 try:
-    trainer.run(experiment, data, folder, report, found, checkpoint)
+    lifecycle.run(folder, Images(), learner, Stopping())
 except Enough:
     pass
 print(json.dumps(sorted(shares)))

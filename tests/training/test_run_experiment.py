@@ -19,10 +19,14 @@ from support import tree, write_images
 
 from kreproduce import records as records_module
 from kreproduce.cli import app
+from kreproduce.interruption import Interruptions
 from kreproduce.records import read
 from kreproduce.report import Report
-from kreproduce.training import optimizer
+from kreproduce.runs import RunFolder
+from kreproduce.training import lifecycle, optimizer
 from kreproduce.training.devices import Devices
+from kreproduce.training.learner import NetworkLearner
+from kreproduce.training.lifecycle import Means
 from kreproduce.training.optimizer import Keras2RMSprop
 
 SMALL = ["--ch", "16", "--set", "input_size=16", "--set", "skip_strides=2"]
@@ -303,9 +307,8 @@ app(sys.argv[1:])
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path, images, monkeypatch):
     from kreproduce.errors import DivergedError
-    from kreproduce.training import trainer
 
-    monkeypatch.setattr(trainer, "learning_rate", lambda epoch, cycle: float("inf"))
+    monkeypatch.setattr(lifecycle, "learning_rate", lambda epoch, cycle: float("inf"))
     arguments = ["colours", "--data-dir", images, "--results", tmp_path, "--epochs", 2]
     with pytest.raises(DivergedError, match="the training loss of epoch 1 is not a finite"):
         run(*arguments, *SMALL)
@@ -338,69 +341,91 @@ def test_every_kind_of_model_trains(tmp_path, images, settings):
     assert record["conditions"]["precision"] == expected
 
 
-def scripted(tmp_path, images, validations):
-    """A trainer whose epochs end with the given (loss, accuracy) and weights of their number."""
-    from kreproduce.runs import Epoch
+class Scripted:
+    """A learner whose epochs end with given means, and with weights of their number."""
 
-    t = trainer_of(tmp_path, images, epochs=len(validations))
-    t.folder.claim()
-    t.open(None)
-    last = t.network.get_layer("classifier_logits").bias
-    with t.report.training(t.experiment, 5, 1, t.devices):
-        for number, (loss, accuracy) in enumerate(validations, start=1):
-            last.assign([number] * 3)
-            t._end_epoch(Epoch(number, 1.0, 0.5, loss, accuracy, 0.001, 1.0))
-            assert keras.ops.convert_to_numpy(last).tolist() == [number] * 3
-    t.folder.close()
-    kept = {}
-    for which in t.progress.best:
-        t.network.load_weights(t.folder.weights(which))
-        kept[which] = int(keras.ops.convert_to_numpy(last)[0])
-    return t.progress.best, kept
+    def __init__(self, learner, validations):
+        self.learner, self.validations = learner, validations
+        self.last = learner.assembly.network.get_layer("classifier_logits").bias
+
+    def __getattr__(self, name):
+        return getattr(self.learner, name)
+
+    def fit(self, epoch, step, rate, ended):
+        self.last.assign([epoch + 1] * 3)
+        ended(self.steps)
+
+    def means(self):
+        return Means(1.0, 0.5)
+
+    def validate(self, epoch):
+        return Means(*self.validations[epoch])
+
+
+def live(tmp_path, images, learner_of, **settings):
+    """The life of a run with a learner made of the network's; its folder and its record."""
+    experiment, load = asked(images, **settings)
+    folder = RunFolder(tmp_path, experiment)
+
+    def learner(data, interruptions):
+        return learner_of(NetworkLearner(experiment, data, Devices(False, ("it",)), interruptions))
+
+    done = lifecycle.run(folder, SimpleNamespace(load=load), learner, Report())
+    return folder, done.record
 
 
 def test_the_weights_kept_are_those_of_the_first_best_epoch(tmp_path, images):
     validations = [(2.0, 0.3), (1.0, 0.6), (1.0, 0.8), (1.5, 0.8), (3.0, 0.1)]
-    best, kept = scripted(tmp_path, images, validations)
-    assert best == {"best_val_loss": 2, "best_val_accuracy": 3}
-    assert kept == best
+    scripted = []
+
+    def script(learner):
+        scripted.append(Scripted(learner, validations))
+        return scripted[0]
+
+    folder, record = live(tmp_path, images, script, epochs=len(validations))
+    assert record.best_epoch == {"best_val_loss": 2, "best_val_accuracy": 3}
+    network, last = scripted[0].assembly.network, scripted[0].last
+    for rule, epoch in record.best_epoch.items():
+        network.load_weights(folder.weights(rule))
+        assert keras.ops.convert_to_numpy(last).tolist() == [epoch] * 3
 
 
-def trainer_of(tmp_path, images, gpu=False, **settings):
-    """A trainer that has done nothing yet."""
+def asked(images, **settings):
+    """An experiment on the images, and what loads them."""
     from kreproduce.data import dataset, sources
     from kreproduce.experiment import resolve
-    from kreproduce.interruption import Interruptions
-    from kreproduce.report import Report
-    from kreproduce.runs import RunFolder
-    from kreproduce.training.devices import Devices
-    from kreproduce.training.trainer import Trainer
 
     small = {"classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2, "batch_size": 8}
-    e = resolve({"dataset": "colours"}, small, settings)
-    data = dataset.load(e, sources.locate("colours", images))
-    folder, devices = RunFolder(tmp_path, e), Devices(gpu, ("it",))
-    return Trainer(e, data, folder, Report(), devices, Interruptions(), {})
+    experiment = resolve({"dataset": "colours"}, small, settings)
+    return experiment, lambda: dataset.load(experiment, sources.locate("colours", images))
+
+
+def learner_of(images, gpu=False, **settings):
+    """A learner that has done nothing yet."""
+    experiment, load = asked(images, **settings)
+    return NetworkLearner(experiment, load(), Devices(gpu, ("it",)), Interruptions())
 
 
 class Spy:
     """Stands for the compiled model: keeps what each call gets, trains one number."""
 
-    def __init__(self, trainer, losses):
+    def __init__(self, learner, losses):
         self.optimizer = SimpleNamespace(learning_rate=None, variables=[])
-        self.trainer, self.losses = trainer, losses
+        self.learner, self.losses = learner, losses
         self.fitted, self.validated, self.predicted = [], [], []
-        self.number = trainer.network.get_layer("classifier_logits").bias
+        self.number = learner.assembly.network.get_layer("classifier_logits").bias
 
-    def fit(self, batches, shuffle, **_):
+    def fit(self, batches, shuffle, callbacks, **_):
         assert shuffle is False  # the order is drawn with the views
         convert = keras.ops.convert_to_numpy
-        seeds = [convert(generator.state).tolist() for generator, _ in self.trainer._dropouts]
+        seeds = [convert(generator.state).tolist() for generator, _ in self.learner._dropouts]
         self.fitted.append((self.optimizer.learning_rate, seeds, batches.views))
         self.number.assign([len(self.fitted)] * 3)
-        self.trainer.assembly.loss.reset_state()
-        self.trainer.assembly.loss.update_state(1.0)
-        self.trainer.progress.step += len(batches)
+        self.learner.assembly.loss.reset_state()
+        self.learner.assembly.loss.update_state(1.0)
+        (pauses,) = callbacks
+        pauses.set_model(SimpleNamespace())
+        pauses.on_train_batch_end(len(batches) - 1)
 
     def evaluate(self, batches, **_):
         self.validated.append(batches.views)
@@ -417,49 +442,54 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
     from kreproduce.training.batches import plain_views, training_views, validation_views
     from kreproduce.training.schedule import learning_rate
 
-    t = trainer_of(tmp_path, images, epochs=4, cycle=3, validation="augmented")
-    t.folder.claim()
-    t.open(None)
-    spy = t.model = Spy(t, [(3.0, 0.2), (2.0, 0.5), (2.5, 0.9), (4.0, 0.1)])
-    t.assembly = replace(t.assembly, model=spy)
-    t.train()
-    t.test()
-    t.folder.close()
+    learners = []
+
+    def spied(learner):
+        spy = Spy(learner, [(3.0, 0.2), (2.0, 0.5), (2.5, 0.9), (4.0, 0.1)])
+        learner.assembly = replace(learner.assembly, model=spy)
+        learners.append(learner)
+        return learner
+
+    settings = {"epochs": 4, "cycle": 3, "validation": "augmented"}
+    folder, record = live(tmp_path, images, spied, **settings)
+    (learner,), (experiment, _) = learners, asked(images, **settings)
+    spy, data = learner.assembly.model, learner._dataset
 
     def same(one, other):
         assert one.subset is other.subset
         np.testing.assert_array_equal(one.order, other.order)
         np.testing.assert_array_equal(one.matrices, other.matrices)
 
+    history = np.loadtxt(folder.path / "history.csv", delimiter=",", skiprows=1)
     for epoch, (rate, seeds, views) in enumerate(spy.fitted):
-        assert rate == learning_rate(epoch, 3) == t.progress.history[epoch].learning_rate
-        assert seeds == [[seed, epoch * 5] for _, seed in t._dropouts]  # 36 images: 5 steps
-        same(views, training_views(t.experiment, t.dataset.train, epoch))
+        assert rate == learning_rate(epoch, 3) == history[epoch, 5]
+        assert seeds == [[seed, epoch * 5] for _, seed in learner._dropouts]  # 36 images: 5 steps
+        same(views, training_views(experiment, data.train, epoch))
     for epoch, views in enumerate(spy.validated):
-        same(views, validation_views(t.experiment, t.dataset.validation, epoch))
-    assert t.progress.best == {"best_val_loss": 2, "best_val_accuracy": 3}
+        same(views, validation_views(experiment, data.validation, epoch))
+    assert record.best_epoch == {"best_val_loss": 2, "best_val_accuracy": 3}
     assert [number for number, _ in spy.predicted] == [2, 2, 2, 3, 3, 3]  # whose weights
     flips = [{}, {"horizontal": True}, {"vertical": True}] * 2
     for (_, views), flip in zip(spy.predicted, flips, strict=True):
-        same(views, plain_views(t.experiment, t.dataset.test, **flip))
+        same(views, plain_views(experiment, data.test, **flip))
 
 
-def test_the_model_is_compiled_as_the_authors_did(tmp_path, images):
-    t = trainer_of(tmp_path, images)
-    assert isinstance(t.model.optimizer, Keras2RMSprop)
-    optimizer = t.model.optimizer.get_config()
+def test_the_model_is_compiled_as_the_authors_did(images):
+    model = learner_of(images).assembly.model
+    assert isinstance(model.optimizer, Keras2RMSprop)
+    optimizer = model.optimizer.get_config()
     expected = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False, "use_ema": False}
     assert {name: optimizer[name] for name in expected} == expected
     for name in ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue"):
         assert optimizer[name] is None
     logits, labels = np.array([[2.0, 0.0, -1.0]], "float32"), np.array([1])
-    loss = float(t.model.loss(labels, logits))
+    loss = float(model.loss(labels, logits))
     assert loss == pytest.approx(np.log(np.exp(logits).sum()))  # the true class's logit is 0
 
 
-def test_the_initial_weights_follow_from_the_seed(tmp_path, images):
+def test_the_initial_weights_follow_from_the_seed(images):
     def stem(**settings):
-        return trainer_of(tmp_path, images, **settings).network.get_weights()[0]
+        return learner_of(images, **settings).assembly.network.get_weights()[0]
 
     first = stem()
     np.testing.assert_array_equal(stem(epochs=3), first)
@@ -475,28 +505,29 @@ def test_the_initial_weights_follow_from_the_seed(tmp_path, images):
     ],
 )
 def test_the_network_computes_in_the_precision_recorded(
-    monkeypatch, tmp_path, images, gpu, settings, precision
+    monkeypatch, images, gpu, settings, precision
 ):
     from kreproduce.experiment import Experiment
 
     monkeypatch.setattr(Experiment, "gpu_precision", "mixed_float16")
-    t = trainer_of(tmp_path, images, gpu, **settings)
-    assert t.session.conditions.precision == precision
-    assert t.network.get_layer("stem_conv").dtype_policy.name == precision
+    learner = learner_of(images, gpu, **settings)
+    assert learner.session.conditions.precision == precision
+    assert learner.assembly.network.get_layer("stem_conv").dtype_policy.name == precision
     assert keras.config.dtype_policy().name == "float32"  # as it was before
 
 
 @pytest.mark.parametrize("rule", ["pil", "opencv"])
-def test_the_network_sees_images_enlarged_by_the_rule(tmp_path, images, rule):
+def test_the_network_sees_images_enlarged_by_the_rule(images, rule):
     from kreproduce.data.resize import nearest_indices
 
-    t = trainer_of(tmp_path, images, resize=rule)
+    learner = learner_of(images, resize=rule)
+    network = learner.assembly.network
     taken = nearest_indices(12, 16, rule)
-    source = t.dataset.test.images
+    source = learner._dataset.test.images
     views = np.tile(np.eye(2, 3, dtype="float32"), (15, 1, 1))
-    logits = t.model.predict_on_batch([source, views])
+    logits = learner.assembly.model.predict_on_batch([source, views])
     shown = source[:, taken][:, :, taken] / np.float32(255)
-    expected = keras.Model(t.network.input, t.network.get_layer("classifier_logits").output)(shown)
+    expected = keras.Model(network.input, network.get_layer("classifier_logits").output)(shown)
     expected = keras.ops.convert_to_numpy(expected)
     np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 

@@ -1,0 +1,148 @@
+"""The network as a run's learner: what it is shown, and how Keras trains and tests it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kreproduce.clock import now
+from kreproduce.data.dataset import Dataset
+from kreproduce.experiment import Experiment
+from kreproduce.interruption import Interruptions
+from kreproduce.predictions import Predictions
+from kreproduce.records import Outcome, Session
+from kreproduce.report import Computer
+from kreproduce.runs import code_version
+from kreproduce.training import conditions, state
+from kreproduce.training.assembly import assemble
+from kreproduce.training.batches import (
+    Batches,
+    Views,
+    dropout_seeds,
+    training_views,
+    validation_views,
+)
+from kreproduce.training.checkpoint import Arrays
+from kreproduce.training.devices import Devices, check_batch
+from kreproduce.training.lifecycle import Means
+from kreproduce.training.pauses import Pauses, Stopping
+from kreproduce.training.store import Kept
+from kreproduce.training.testing import outcome
+
+
+class NetworkLearner:
+    """An experiment's network on its images; a `Learner`, see there for attributes and methods.
+
+    Args:
+        experiment: what decides the result.
+        dataset: the images.
+        devices: what to compute on.
+        interruptions: end a validation or a test early.
+
+    Raises:
+        SettingsError: the devices cannot share the batch evenly.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        dataset: Dataset,
+        devices: Devices,
+        interruptions: Interruptions,
+    ):
+        for subset in (dataset.train, dataset.validation):
+            check_batch(experiment.batch_size, len(subset.labels), devices)
+        started = time.perf_counter()
+        shape = dataset.train.images.shape[1:]
+        self.assembly = assemble(experiment, shape, devices, kept=_kept(dataset, devices))
+        self.setup_seconds = time.perf_counter() - started
+        self.computer: Computer = devices
+        # Now, because the code may be another when the run ends.
+        self.session = Session(
+            started=now(),
+            epoch=0,
+            step=0,
+            code=code_version(),
+            conditions=conditions.of(self.assembly, devices),
+        )
+        self._experiment, self._dataset = experiment, dataset
+        self._interruptions = interruptions
+        self._dropouts = dropout_seeds(experiment, self.assembly.network)
+        self.steps = len(self._batches(training_views(experiment, dataset.train, 0)))
+        validated = validation_views(experiment, dataset.validation, 0)
+        self.validation_steps = len(self._batches(validated))
+
+    def arrays(self) -> Arrays:
+        """Return weights, the optimizer's variables and the sums of the epoch."""
+        return state.arrays(self.assembly)
+
+    def restore(self, arrays: Arrays) -> None:
+        """Put them back."""
+        state.restore(self.assembly, arrays)
+
+    def fit(self, epoch: int, step: int, rate: float, ended: Callable[[int], bool]) -> None:
+        """Train with Keras' `fit`, on the epoch's own views."""
+        self.assembly.model.optimizer.learning_rate = rate
+        if step == 0:
+            self._reset_sums()
+        for generator, seed in self._dropouts:
+            generator.state.assign([seed, epoch * self.steps + step])
+        views = training_views(self._experiment, self._dataset.train, epoch)
+        self.assembly.model.fit(
+            self._batches(views, first=step),
+            shuffle=False,
+            verbose=0,
+            callbacks=[Pauses(step, state.sums(self.assembly), ended)],
+        )
+
+    def means(self) -> Means:
+        """Return the loss and the accuracy that Keras has summed up."""
+        loss, accuracy = self.assembly.loss.result(), self.assembly.accuracy.result()
+        return Means(float(loss), float(accuracy))
+
+    def validate(self, epoch: int) -> Means:
+        """Return what Keras' `evaluate` does; the sums of the training stay."""
+        sums = state.sums(self.assembly)
+        trained = state.values(sums)
+        self._reset_sums()
+        views = validation_views(self._experiment, self._dataset.validation, epoch)
+        found: dict[str, float] = self.assembly.model.evaluate(
+            self._batches(views),
+            verbose=0,
+            return_dict=True,
+            callbacks=[Stopping(self._interruptions)],
+        )
+        state.assign(sums, trained)
+        return Means(found["loss"], found["accuracy"])
+
+    def weights(self) -> Arrays:
+        """Return the network's weights by their paths."""
+        return state.values(self.assembly.network.weights)
+
+    def save_weights(self, weights: Arrays, path: Path) -> None:
+        """Write them as Keras does, into a file .weights.h5."""
+        present = self.weights()
+        state.assign(self.assembly.network.weights, weights)
+        self.assembly.network.save_weights(path)
+        state.assign(self.assembly.network.weights, present)
+
+    def test(self, weights: Arrays) -> tuple[Outcome, Predictions]:
+        """Show each test image as it is and flipped."""
+        state.assign(self.assembly.network.weights, weights)
+        return outcome(self.assembly, self._experiment, self._dataset, self._interruptions)
+
+    def _reset_sums(self) -> None:
+        """Keras resets no metric that it has not seen a batch of, as after a restore."""
+        self.assembly.loss.reset_state()
+        self.assembly.accuracy.reset_state()
+
+    def _batches(self, views: Views, first: int = 0) -> Batches:
+        return self.assembly.batches(views, self._experiment.batch_size, first)
+
+
+def _kept(dataset: Dataset, devices: Devices) -> Kept | None:
+    """The images, if they are to stay on the devices."""
+    subsets = (dataset.train, dataset.validation, dataset.test)
+    if not devices.keep(sum(subset.images.nbytes for subset in subsets)):
+        return None
+    # Four views of an image where all its flips validate.
+    return Kept(subsets, 4 * max(len(subset.labels) for subset in subsets))
