@@ -31,7 +31,8 @@ from kreproduce.experiment import Experiment, resolve
 from kreproduce.network import description
 from kreproduce.report import Report
 from kreproduce.runs import RunFolder
-from kreproduce.training import assembly, devices, optimizer, trainer
+from kreproduce.training import assembly, devices, lifecycle, optimizer
+from kreproduce.training.learner import NetworkLearner
 settings, images, parts, double = json.loads(sys.argv[1])
 # The first three blocks alone, for compiling all sixteen takes minutes.
 strides = description._strides
@@ -46,32 +47,31 @@ if double:
 # Several devices keep the images, and one is given each batch.
 devices.Devices.keep = lambda self, size: self.replicas > 1
 class Enough(Exception): pass
-fit = trainer.Trainer._fit
-def fitted(self, epoch):
-    fit(self, epoch)
-    where = {weight.value.sharding.num_devices for weight in self.network.weights}
-    assert where == {self.devices.replicas}, where
-    assert (self.assembly.store is not None) == (self.devices.replicas > 1)
-trainer.Trainer._fit = fitted
-end = trainer.Trainer._end_epoch
-def ended(self, row):
-    end(self, row)
-    if row.epoch == stop_at:
-        raise Enough
-trainer.Trainer._end_epoch = ended
+class Learner(NetworkLearner):
+    def fit(self, *arguments):
+        super().fit(*arguments)
+        where = {weight.value.sharding.num_devices for weight in self.assembly.network.weights}
+        assert where == {self.computer.replicas}, where
+        assert (self.assembly.store is not None) == (self.computer.replicas > 1)
+class Stopping(Report):
+    def epoch(self, row, best):
+        super().epoch(row, best)
+        if row.epoch == stop_at:
+            raise Enough
+class Images:
+    def load(self):
+        return data
 experiment = resolve(settings)
 data = dataset.load(experiment, sources.locate("colours", Path(images)))
 for results, number, stop_at in parts:
     found = devices.find(number)
     folder = RunFolder(Path(results), experiment)
-    folder.claim()
-    report = Report()
+    def learner(data, interruptions):
+        return Learner(experiment, data, found, interruptions)
     try:
-        trainer.run(experiment, data, folder, report, found, folder.checkpoint(report.warn))
+        lifecycle.run(folder, Images(), learner, Stopping())
     except Enough:
         pass
-    finally:
-        folder.close()
 """
 SETTINGS = {
     "dataset": "colours",

@@ -18,7 +18,7 @@ def at(reference, what, nth=1):
 
 PARTS = {
     "loading": {"call": "kreproduce.data.dataset:fingerprint"},
-    "building": {"call": "kreproduce.training.trainer:assemble"},
+    "building": {"call": "kreproduce.training.learner:assemble"},
     "training": {"call": "kreproduce.report:Report.step", "nth": STEPS + 4},
     "the last step of an epoch": {"call": "kreproduce.report:Report.step", "nth": STEPS},
     "validating": {"call": "keras:Model.evaluate", "nth": 2},

@@ -18,7 +18,7 @@ OTHER = [sys.executable, DRIVER, "run", "digits", *SETTINGS]
 
 def held(results):
     """A process that is at the run, and waits."""
-    return Process(results, do="hold", call="kreproduce.training.trainer:assemble")
+    return Process(results, do="hold", call="kreproduce.training.learner:assemble")
 
 
 def second(results, *more):

@@ -152,7 +152,7 @@ def test_batch_normalisation_has_their_settings():
 
 
 def test_their_rate_is_set_before_an_epochs_first_step():
-    """As `Trainer` sets it; see tests/training/test_trainer.py."""
+    """As a run sets it; see tests/training/test_run_experiment.py."""
     seen = []
     model = tf_keras.Sequential([tf_keras.layers.Dense(3, "softmax")])
     model.compile(tf_keras.optimizers.legacy.RMSprop(), "categorical_crossentropy")
