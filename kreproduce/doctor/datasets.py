@@ -1,6 +1,7 @@
 """The images of each dataset: prepared, where, and the original ones or why not."""
 
 import os
+import shlex
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -45,7 +46,7 @@ def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
     if begun is not None:
         found = f"{begun} was begun by TensorFlow Datasets, and is not finished"
         return Check(dataset, "warning", found, f"wait until it is, or run `{command}`")
-    where = "" if data_dir is None else f" --data-dir {data_dir}"
+    where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     return Check(dataset, "warning", f"not prepared in {root}", f"run `{command}{where}`")
 
 

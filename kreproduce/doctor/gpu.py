@@ -4,6 +4,7 @@ Nothing here asks whether there is a GPU, so that a test can try the same on a C
 says of the device is what the record of the training says.
 """
 
+import statistics
 from collections.abc import Iterator, Sequence
 
 from pydantic import ValidationError
@@ -23,9 +24,13 @@ LOGGING = {"TF_CPP_MIN_LOG_LEVEL": "0"}
 _PATIENCE = 1200.0  # seconds of two processes at once
 _SECONDS = 20.0  # that they are measured for
 
-# How far the losses of float32 and of a mixed precision may be apart, as a share of the former: of
-# the first epoch, and of the last, by when small differences have grown.
-FIRST, LAST = 0.05, 0.5
+# How far apart the losses of float32 and of a mixed precision may be, as a share of the former:
+# those of the first epoch, and the means of all. RMSprop's first steps are as long for a small
+# gradient as for a large one, so that rounding decides where many weights go: in 200 steps of a
+# network of two blocks on a CPU, with three seeds, the first epochs were 5 to 8% apart and the
+# means 1 to 4%, no more than two seeds are (20% and 4%). The last epochs were up to 51% apart, and
+# tell nothing.
+FIRST, MEAN = 0.25, 0.15
 
 
 def check_gpu(trials: Trials, mixed: Experiment, plain: Experiment) -> Iterator[Check]:
@@ -106,13 +111,12 @@ def check_precision(mixed: Outcome, plain: Outcome) -> Check:
     if plain.why or not plain.losses or len(plain.losses) != len(mixed.losses):
         return Check(name, "fault", f"the same training in float32 failed: {plain.why}")
     said = f"the loss went {_ends(plain.losses)} in float32, {_ends(mixed.losses)} in the mixed one"
-    apart = [abs(a - b) / b for a, b in zip(mixed.losses, plain.losses, strict=True)]
-    values = {"first_apart": apart[0], "last_apart": apart[-1]}
-    if apart[0] > FIRST or apart[-1] > LAST:
-        said += (
-            f"; in the first epoch they are {apart[0]:.0%} apart (normal: up to {FIRST:.0%}), in "
-            f"the last {apart[-1]:.0%} (up to {LAST:.0%})"
-        )
+    first = _apart(mixed.losses[0], plain.losses[0])
+    mean = _apart(statistics.mean(mixed.losses), statistics.mean(plain.losses))
+    values: dict[str, Value] = {"first_apart": first, "mean_apart": mean}
+    said += f"; in the first epoch they are {first:.1%} apart, on average {mean:.1%}"
+    if not (first <= FIRST and mean <= MEAN):
+        said += f", where up to {FIRST:.0%} and {MEAN:.0%} are normal"
         remedy = "train with --precision float32, and update the driver"
         return Check(name, "fault", said, remedy, values)
     return Check(name, "ok", said, values=values)
@@ -146,6 +150,10 @@ def check_sharing(
 
 
 _ON_THE_CPU = "see the fault of the devices"
+
+
+def _apart(one: float, other: float) -> float:
+    return abs(one - other) / other
 
 
 def _ends(losses: Sequence[float]) -> str:

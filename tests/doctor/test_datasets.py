@@ -1,5 +1,7 @@
 """What the doctor says of each dataset: prepared, where, original or why not."""
 
+import shlex
+
 import numpy as np
 import pytest
 import tfds_json
@@ -121,6 +123,12 @@ def test_what_an_archive_was_unpacked_in(root, tmp_path):
     check = check_dataset("malaria", tmp_path / "data")
     assert check.values["path"] == str(tmp_path / "data" / "cell_images")
     assert check_dataset(NAME, tmp_path / "data").found == f"not prepared in {tmp_path / 'data'}"
+
+
+def test_the_command_can_be_copied(tmp_path):
+    (tmp_path / "my data").mkdir()
+    remedy = check_dataset("malaria", tmp_path / "my data").remedy
+    assert shlex.split(remedy.strip("`"))[-1] == f"{tmp_path}/my data"
 
 
 def test_a_data_dir_that_is_none(root, tmp_path):

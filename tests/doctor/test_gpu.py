@@ -121,9 +121,11 @@ def test_tensorflow_says_that_xla_compiled():
     [
         ((2.31, 1.05, 0.55), "ok"),
         ((2.30, 1.00, 0.50), "ok"),
-        ((2.60, 1.00, 0.50), "fault"),
+        ((2.30, 1.10, 0.30), "ok"),
+        ((1.60, 1.30, 0.80), "fault"),
         ((2.30, 1.50, 0.90), "fault"),
         ((2.30, 0.40, 0.10), "fault"),
+        ((2.30, float("nan"), 0.50), "fault"),
     ],
 )
 def test_precision(mixed, state):
