@@ -19,7 +19,10 @@ NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
-.PHONY: run test test-slow faults gpu-check bench bench-gpu lint format tables audit check-tables clean
+.PHONY: help run test test-slow faults gpu-check bench bench-gpu lint format tables audit check-tables clean
+
+help:                         ## this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
 	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))

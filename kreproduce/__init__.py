@@ -1,3 +1,42 @@
-"""Reproduces kEffNet-B0 V2 (Schwarz Schuler et al., Entropy 2022, 24, 1264)."""
+"""Reproduces kEffNet-B0 V2 (Schwarz Schuler et al., Entropy 2022, 24, 1264).
+
+What a Python caller wants, each imported when it is first used:
+
+- `resolve`: settings to an experiment.
+- `run_experiment`: train, test and record one.
+- `table`: a table of the paper, recomputed and with what was measured.
+- `Architecture`, `build`, `fold`: a network, as a Keras model, and its faster inference form.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kreproduce.experiment import resolve
+    from kreproduce.network.architecture import Architecture
+    from kreproduce.network.inference import fold
+    from kreproduce.network.model import build
+    from kreproduce.tables import table
+    from kreproduce.training.run_experiment import run_experiment
 
 __version__ = "0.1.0"
+__all__ = ["Architecture", "build", "fold", "resolve", "run_experiment", "table"]
+
+_MODULES = {
+    "Architecture": "kreproduce.network.architecture",
+    "build": "kreproduce.network.model",
+    "fold": "kreproduce.network.inference",
+    "resolve": "kreproduce.experiment",
+    "run_experiment": "kreproduce.training.run_experiment",
+    "table": "kreproduce.tables",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

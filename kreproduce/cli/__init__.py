@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import os
+from typing import Annotated
 
 import typer
 
+from kreproduce import __version__
 from kreproduce.cli import (
     audit,
     bench,
@@ -35,6 +37,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"kreproduce {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("run", cls=Command)(run.run)
 app.command("network", cls=Command)(network.network)
 app.command("table", cls=Command)(table.table)

@@ -22,7 +22,7 @@ from kreproduce.training.lifecycle import Finished, Learner
 
 def run_experiment(
     experiment: Experiment,
-    location: Location,
+    location: Location | None = None,
     results: Path = Path("results"),
     *,
     force: bool = False,
@@ -39,7 +39,8 @@ def run_experiment(
 
     Args:
         experiment: the settings, as `resolve` gives them.
-        location: where the images lie, as `locate` gives it.
+        location: where the images lie, as `locate` gives it; None is where they are looked for
+            without a --data-dir.
         results: the folder below which runs are recorded.
         force: start from scratch, be it finished or interrupted.
         devices: "all", a number of devices, indices such as "0,2", or "cpu".
@@ -54,7 +55,9 @@ def run_experiment(
         Interrupted: by a signal; the state is saved.
     """
     backend.tune()  # the images may be read through TensorFlow, too
-    source = _Images(experiment, location, devices, download)
+    source = _Images(
+        experiment, location or sources.locate(experiment.dataset, None), devices, download
+    )
 
     def learner(images: Dataset, interruptions: Interruptions) -> Learner:
         from kreproduce.bench import steps_per_execution
