@@ -46,7 +46,7 @@ class OutOfMemoryError(KreproduceError):
 
 
 class LockedError(KreproduceError):
-    """Another process is at this run."""
+    """Another process is using this run."""
 
     exit_code = 6
 

@@ -77,7 +77,7 @@ class Experiment(Strict):
         batch_size: images a step, over all devices.
         precision: "auto" is the authors' on a GPU and float32 on a CPU.
         augmentation: of the training images.
-        validation: how validation images are shown: "augmented" anew each epoch, "fourfold" with
+        validation: how validation images are shown: "augmented" again each epoch, "fourfold" with
             all flips, or "plain".
         seed: of initialisation, shuffling, augmentation and dropout.
         limit: number of training images taken, the others in proportion; None is all.

@@ -90,12 +90,12 @@ def replace(path: Path, make: Callable[[Path], object]) -> None:
     disk.flush(path.parent)
 
 
-def log(path: Path, *, anew: bool) -> TextIO:
+def log(path: Path, *, truncate: bool) -> TextIO:
     """A file for text that is written at its end; what lies there and is no file is removed.
 
     Args:
         path: of the file, in a folder that exists.
-        anew: whether what it holds is dropped.
+        truncate: whether what it holds is dropped.
 
     Raises:
         OSError: it cannot be written.
@@ -103,7 +103,9 @@ def log(path: Path, *, anew: bool) -> TextIO:
     if os.path.lexists(path) and kind(path) not in ("a file", "a folder"):
         path.unlink()
     how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
-    return os.fdopen(os.open(path, how | (os.O_TRUNC if anew else 0), 0o666), "a", encoding="utf-8")
+    return os.fdopen(
+        os.open(path, how | (os.O_TRUNC if truncate else 0), 0o666), "a", encoding="utf-8"
+    )
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Whether the files of a run are still what was written: their content hashed anew."""
+"""Whether the files of a run are still what was written: their content hashed again."""
 
 import os
 from collections.abc import Iterator

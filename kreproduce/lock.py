@@ -1,6 +1,6 @@
-"""Who is at a run: a lock that the kernel frees when its holder dies, and a note who that is.
+"""Who is using a run: a lock that the kernel frees when its holder dies, and a note who that is.
 
-NAME.lock and NAME.lock.json lie beside the run's folder, so that it can be made anew under them;
+NAME.lock and NAME.lock.json lie beside the run's folder, so that it can be made again under them;
 both are removed with the lock.
 
 Some file systems have no locks (Lustre without `-o flock`, some of FUSE, shared folders of virtual
@@ -43,7 +43,7 @@ _own: set[Path] = set()
 
 
 class Holder(BaseModel):
-    """The process that is at a run.
+    """The process that is using a run.
 
     Attributes:
         host: the name of its machine.
@@ -137,7 +137,7 @@ class Lock:
         """What to tell whoever cannot have it: who has, and what to do.
 
         Args:
-            doing: what the other process does, say "at results/runs/NAME".
+            doing: what the other process does, say "using results/runs/NAME".
         """
         holder = self.holder()
         message = f"another process is {doing} ({holder or 'it has just begun'}); wait for it"

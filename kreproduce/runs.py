@@ -8,7 +8,7 @@ results/runs/<run name>/
   record.json                written once, when the run is complete: the only source of its numbers
   best_val_loss.weights.h5, best_val_accuracy.weights.h5
   checkpoints/               until the run is complete: what it goes on from
-results/runs/<run name>.lock, .lock.json     held while a process is at the run; by whom
+results/runs/<run name>.lock, .lock.json     held while a process is using the run; by whom
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class RunFolder:
             return None
         found = read_record(self.path)
         if isinstance(found, str):
-            raise StateError(f"{self.path}: {found}; --force runs it anew")
+            raise StateError(f"{self.path}: {found}; --force runs it again")
         return found
 
     def check_writable(self) -> None:
@@ -137,11 +137,11 @@ class RunFolder:
             return found
 
     def is_locked(self) -> bool:
-        """Whether a process is at this run now."""
+        """Whether a process is using this run now."""
         return self._lock.is_held()
 
     def check_free(self) -> None:
-        """Find out before anything slow whether another process is at this run.
+        """Find out before anything slow whether another process is using this run.
 
         Raises:
             LockedError: one is.
@@ -153,7 +153,7 @@ class RunFolder:
         """Keep other processes out until `close`.
 
         Raises:
-            LockedError: another process is at this run.
+            LockedError: another process is using this run.
             StorageError: the folder cannot be written.
         """
         with self._storage():
@@ -167,7 +167,7 @@ class RunFolder:
                 self._refuse()
 
     def begin(self) -> None:
-        """Make the claimed folder anew.
+        """Make the claimed folder from scratch.
 
         What an unfinished run left is removed. A finished one is put aside, as NAME.old, until
         the new one is finished.
@@ -336,7 +336,7 @@ class RunFolder:
         why = lost(self.path)
         if why is not None:
             raise StateError(
-                f"no whole checkpoint is left to go on from ({why}); --force starts anew"
+                f"no whole checkpoint is left to go on from ({why}); --force starts from scratch"
             )
 
     def _check_settings(self, warn: Callable[[str], None]) -> None:
@@ -346,13 +346,13 @@ class RunFolder:
             return
         written = _read_json(path)
         if written is None:
-            warn(f"{path} is damaged and is written anew")
+            warn(f"{path} is damaged and is written again")
             return
         for name, value in self.experiment.recorded().items():
             if written.get(name, value) != value:
                 raise StateError(
                     f"its settings.json has {name} {written[name]!r}, and this run {value!r}; "
-                    "give it back what it had, or start anew with --force"
+                    "restore it, or start from scratch with --force"
                 )
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
@@ -373,7 +373,7 @@ class RunFolder:
             raise StorageError(refusal) from error
 
     def _refuse(self) -> NoReturn:
-        raise LockedError(self._lock.refusal(f"at {self.path}"))
+        raise LockedError(self._lock.refusal(f"using {self.path}"))
 
 
 def room_needed(state: int, weights: int) -> int:

@@ -91,8 +91,8 @@ def test_a_log_is_written_to_a_file_of_its_own(tmp_path, what):
     path, other = tmp_path / "log", tmp_path / "other"
     other.write_text("another's")
     path.symlink_to(other) if what == "link" else os.mkfifo(path)
-    for anew, text in ((True, "one\n"), (False, "one\ntwo\n"), (True, "three\n")):
-        with files.log(path, anew=anew) as log:
+    for truncate, text in ((True, "one\n"), (False, "one\ntwo\n"), (True, "three\n")):
+        with files.log(path, truncate=truncate) as log:
             log.write(text.splitlines()[-1] + "\n")
         assert path.read_text() == text
     assert other.read_text() == "another's"

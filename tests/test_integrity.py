@@ -1,4 +1,4 @@
-"""Files of runs hashed anew."""
+"""Files of runs hashed again."""
 
 import hashlib
 import os

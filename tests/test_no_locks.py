@@ -140,8 +140,8 @@ def test_the_way_out_works(damaged, tmp_path, no_locks):
         with pytest.raises(LockedError) as refused:
             ask()
         assert str(refused.value) == (
-            f"another process is at {folder.path} ({who}); wait for it or stop it; if it no longer "
-            f"runs, remove {left.path} and {beside.name}"
+            f"another process is using {folder.path} ({who}); wait for it or stop it; if it no "
+            f"longer runs, remove {left.path} and {beside.name}"
         )
     (entry,) = status.read(tmp_path)
     assert (entry.state, entry.path) == ("running", folder.path)

@@ -157,7 +157,7 @@ RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}}))
 """
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "LockedError: another process is at" in done.stderr
+    assert "LockedError: another process is using" in done.stderr
     assert f"process {status(folder)['pid']} on" in done.stderr
     assert tree(folder.path) == before
     folder.close()
@@ -205,7 +205,7 @@ def test_the_same_process_is_refused_too(folder, tmp_path):
 def test_a_damaged_or_foreign_record_is_refused(folder, content):
     folder.path.mkdir(parents=True)
     (folder.path / "record.json").write_text(content)
-    with pytest.raises(StateError, match="; --force runs it anew"):
+    with pytest.raises(StateError, match="; --force runs it again"):
         folder.record()
 
 
@@ -339,7 +339,7 @@ def test_damaged_settings_are_said(folder, content):
     (folder.path / "settings.json").write_text(content)
     warnings = []
     folder.checkpoint(warnings.append)
-    assert warnings == [f"{folder.path / 'settings.json'} is damaged and is written anew"]
+    assert warnings == [f"{folder.path / 'settings.json'} is damaged and is written again"]
 
 
 def test_the_way_to_show_the_result_is_no_other_setting(folder, tmp_path):

@@ -1,4 +1,4 @@
-"""What the paper states and can be computed, computed anew and compared.
+"""What the paper states and can be computed, recomputed and compared.
 
 >>> from kreproduce.audit import audit
 >>> sorted({check.verdict for check in audit()})

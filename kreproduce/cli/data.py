@@ -107,7 +107,7 @@ def check(dataset: Dataset, data_dir: DataDir = None) -> None:
         count = len(findings.faults)
         raise DataError(
             f"{'one thing is' if count == 1 else f'{count:,} things are'} wrong with the images "
-            f"of '{dataset}', named above: mend them, or get the dataset anew"
+            f"of '{dataset}', named above: mend them, or get the dataset again"
         )
 
 

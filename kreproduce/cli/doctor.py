@@ -16,7 +16,9 @@ def doctor(
     gpu: Annotated[
         bool, typer.Option("--gpu", help="Only what concerns a GPU; minutes where there is one.")
     ] = False,
-    data_dir: Annotated[Path | None, typer.Option(readable=False, help="As of `run`.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(readable=False, help="Same as for `run`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     results: Annotated[Path, typer.Option(help="Where runs are to be recorded.")] = Path("results"),
 ) -> None:

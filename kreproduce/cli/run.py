@@ -60,7 +60,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print what would be run, and do nothing.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Start anew, be it finished or interrupted.")
+        bool, typer.Option("--force", help="Start over, discarding any earlier progress.")
     ] = False,
     devices: Annotated[
         str,
@@ -114,7 +114,7 @@ def run(
     )
     print("\n".join(summary(done.record, experiment)))
     if done.by == "an earlier run":
-        print("it was finished before; --force runs it anew")
+        print("it was finished before; --force runs it again")
     elif done.by == "another process":
         print("another process has just finished it")
     else:

@@ -23,7 +23,7 @@ def status(
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Hash records and what they name anew; 9 on damage.")
+        bool, typer.Option("--verify", help="Hash records and what they name again; 9 on damage.")
     ] = False,
 ) -> None:
     """Say what became of every run: done, running, interrupted, failed, crashed, damaged."""
@@ -81,8 +81,8 @@ def _where(entry: "Entry") -> str:
         return ""
     of = f" of {entry.epochs}" if entry.epochs else ""
     if entry.epoch == entry.epochs:
-        return f"behind epoch {entry.epoch}{of}, before the test"
-    return f"in epoch {entry.epoch + 1}{of}, behind step {entry.step}"
+        return f"after epoch {entry.epoch}{of}, before the test"
+    return f"in epoch {entry.epoch + 1}{of}, after step {entry.step}"
 
 
 def _totals(found: "Found", results: Path, verify: bool) -> list[str]:

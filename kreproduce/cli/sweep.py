@@ -64,10 +64,12 @@ def sweep(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Start no more runs after one has failed.")
     ] = False,
-    data_dir: Annotated[Path | None, typer.Option(readable=False, help="As of `run`.")] = None,
-    data_name: Annotated[str | None, typer.Option(help="As of `run`.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(readable=False, help="Same as for `run`.")
+    ] = None,
+    data_name: Annotated[str | None, typer.Option(help="Same as for `run`.")] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `run`.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Same as for `run`.")
     ] = None,
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
     dry_run: Annotated[

@@ -1,4 +1,4 @@
-"""The curves of a training, read from a CSV file with a row an epoch, whoever wrote it."""
+"""The curves of a training, read from a CSV file with one row per epoch, whoever wrote it."""
 
 import csv
 import difflib
@@ -85,7 +85,7 @@ def read(path: Path) -> Curves:
     for earlier, epoch in pairwise(epochs):
         if epoch <= earlier:
             raise DataError(
-                f"{path}: epoch {epoch} stands behind epoch {earlier}; keep one training in it, "
+                f"{path}: epoch {epoch} stands after epoch {earlier}; keep one training in it, "
                 "sorted by epoch"
             )
     name = path.parent.name if path.name == "history.csv" else path.stem
@@ -170,7 +170,7 @@ def _nearest(where: str, results: Path) -> str:
 def _text(path: Path) -> str:
     try:
         if not path.is_file():  # to open a pipe would wait for ever
-            raise DataError(f"{path} is not a file; a history is CSV, with a row an epoch")
+            raise DataError(f"{path} is not a file; a history is CSV, with one row per epoch")
         if path.stat().st_size > _LARGEST:
             raise DataError(f"{path} is too large to be a history, which is CSV")
         return path.read_text("utf-8-sig")

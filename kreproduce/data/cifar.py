@@ -92,14 +92,14 @@ def _contents(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     for name in names:
         path = folder / name
         if not path.is_file():
-            raise DataError(f"{path} is missing: unpack the archive of CIFAR-10 anew")
+            raise DataError(f"{path} is missing: unpack the archive of CIFAR-10 again")
         try:
             with path.open("rb") as file:
                 contents[name] = file.read(LARGEST)
         except OSError as error:
             raise DataError(
                 f"{path} cannot be read ({error.strerror or reason(error)}): "
-                "mend its permissions, or unpack the archive of CIFAR-10 anew"
+                "mend its permissions, or unpack the archive of CIFAR-10 again"
             ) from error
     return contents
 
@@ -150,5 +150,5 @@ def _records(content: bytes, name: Path) -> np.ndarray:
     records = np.frombuffer(content, np.uint8).reshape(-1, _BYTES) if whole else None
     if records is None or records[:, 0].max() >= len(_CLASSES):
         found = "a label above 9" if whole else f"{len(content):,} bytes, not images of {_BYTES:,}"
-        raise DataError(f"{name} is damaged (it has {found}): fetch CIFAR-10's archive anew")
+        raise DataError(f"{name} is damaged (it has {found}): fetch CIFAR-10's archive again")
     return records

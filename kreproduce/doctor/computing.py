@@ -17,7 +17,7 @@ TABLE = 5
 NETWORK, BATCH, SIZE = "v2-16ch", 64, 32
 """A row of the table: V2 16ch as the authors trained it on CIFAR-10."""
 _PATIENCE = 600.0  # seconds; the first step may take minutes to compile
-_ANEW = "if other processes leave it memory, install kreproduce anew in a new virtual environment"
+_AGAIN = "if other processes leave it memory, install kreproduce again in a new virtual environment"
 
 _Answer = TypeVar("_Answer", Surroundings, Step)
 
@@ -67,7 +67,7 @@ def check_devices(found: Computing, gpus: int) -> Check:
     name, seen = "devices", found.surroundings
     if seen is None:
         said = f"the backend cannot be asked for its devices: {found.why}"
-        return Check(name, "fault", said, _ANEW)
+        return Check(name, "fault", said, _AGAIN)
     values: dict[str, Value] = {"gpu": seen.gpu, "seen": len(seen.devices), "expected_gpus": gpus}
     names = ", ".join(
         f"{count} × {device}" if count > 1 else device
@@ -109,7 +109,7 @@ def check_step(found: Computing, devices: int) -> Check:
         if found.surroundings is None or found.surroundings.refused:
             return Check(name, "not applicable", "first mend what the devices lack")
         said = f"no step of {NETWORK} can be trained: {found.why}"
-        return Check(name, "fault", said, _ANEW)
+        return Check(name, "fault", said, _AGAIN)
     measured = case.of(step.network, batch=step.batch, input_size=SIZE, precision="auto").experiment
     table = project(TABLE, measured, step.seconds, devices)
     compiled = "with XLA" if step.xla else "without XLA"

@@ -97,7 +97,7 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
         return Check(name, "fault", found, "use a machine with more")
     except ImportError as error:
         found = f"the package {error.name} cannot be imported ({error})"
-        return Check(name, "fault", found, "install kreproduce anew in a new virtual environment")
+        return Check(name, "fault", found, "install kreproduce again in a new virtual environment")
 
 
 def _has_fault(checks: list[Check]) -> bool:

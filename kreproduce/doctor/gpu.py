@@ -85,7 +85,7 @@ def check_resuming(outcome: Outcome) -> Check:
         return Check(name, "fault", f"{said}, and could not go on: {outcome.why}")
     epochs = outcome.record.settings.epochs
     if resumed is None or resumed < killed or len(outcome.losses) != epochs:
-        return Check(name, "fault", f"{said}, and began anew or lost epochs")
+        return Check(name, "fault", f"{said}, and began again or lost epochs")
     return Check(name, "ok", f"{said}, and went on from epoch {resumed} to the end, {epochs}")
 
 

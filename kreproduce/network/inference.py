@@ -105,7 +105,7 @@ class _Folding:
         return self.values[name]
 
     def add(self, node: op.Node) -> None:
-        """Fold a node into what it reads, or begin anew."""
+        """Fold a node into what it reads, or begin another."""
         values = [self.values[name] for name in node.inputs]
         match node.operation, *values:
             case op.Convolution() | op.DepthwiseConvolution() | op.Pointwise(), _:

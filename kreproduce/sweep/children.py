@@ -96,7 +96,7 @@ class Child:
         self._started = time.monotonic()
         try:
             logs.mkdir(parents=True, exist_ok=True)
-            with files.log(self.log, anew=not again) as log, only(own) as granted:
+            with files.log(self.log, truncate=not again) as log, only(own) as granted:
                 log.write(f"$ {shlex.join(command)}\n")
                 log.flush()
                 self._output = log.tell()
@@ -151,7 +151,7 @@ class Child:
     def failure(self) -> Failure | None:
         """Why the process, which has ended, left no record.
 
-        None if it left one, or left the run to another process that is at it.
+        None if it left one, or left the run to another process that is using it.
         """
         code, state = self.process.returncode, self.job.state
         if state == "done" and code in (0, LockedError.exit_code):

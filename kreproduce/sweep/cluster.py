@@ -145,7 +145,7 @@ class Cluster:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self.witness.touch()
-            return files.log(self.logs / "ray.log", anew=True)
+            return files.log(self.logs / "ray.log", truncate=True)
         except OSError as error:
             raise StorageError(
                 f"{error.filename} cannot be written: {error.strerror}; "

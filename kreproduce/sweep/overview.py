@@ -108,7 +108,7 @@ def _what_for(job: Job) -> str:
         elif not job.experiment.may_enter_tables:
             parts[-1] += ", but not on all of its images"
     if job.state in UNFINISHED and job.epochs_done:
-        parts.append(f"goes on behind epoch {job.epochs_done} of {job.experiment.epochs}")
+        parts.append(f"goes on after epoch {job.epochs_done} of {job.experiment.epochs}")
     return "; ".join(parts)
 
 

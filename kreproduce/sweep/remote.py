@@ -138,7 +138,7 @@ class Remote:
             self._end(f"lost {where} ({error}), {self._tries} tries")
             return
         self._release()
-        self._cluster.say(f"{self.job.name}: lost {where} ({error}); sent anew")
+        self._cluster.say(f"{self.job.name}: lost {where} ({error}); sent again")
         try:
             self._send()
         except StorageError as refused:
@@ -157,7 +157,7 @@ class Remote:
 
     def _write_log(self, text: str) -> None:
         try:
-            with files.log(self.log, anew=self._tries <= 1) as log:
+            with files.log(self.log, truncate=self._tries <= 1) as log:
                 log.write(text)
         except OSError as error:
             raise StorageError(f"{self.log} cannot be written: {error.strerror}") from error

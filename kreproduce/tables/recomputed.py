@@ -1,4 +1,4 @@
-"""The counts and percentages of Tables 1 to 8, computed anew; nothing here is copied.
+"""The counts and percentages of Tables 1 to 8, recomputed; nothing here is copied.
 
 Names of columns are those of the paper's data files. Percentages are rounded, halves up, to the
 decimals that the table prints.

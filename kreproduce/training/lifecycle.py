@@ -143,7 +143,7 @@ def run(
         source: the images.
         learner_of: makes the learner, when nothing is left that could be refused.
         report: is told how it goes.
-        force: start from scratch, be it finished or interrupted.
+        force: start over, discarding any earlier progress.
 
     Raises:
         DivergedError: the loss is no longer a finite number.

@@ -71,8 +71,8 @@ class Progress:
     def place(self, epochs: int, steps: int) -> str:
         """Where this is in a training of `epochs` epochs of `steps` steps, in words."""
         if self.epoch == epochs:
-            return f"behind epoch {epochs}, before the test"
-        return f"in epoch {self.epoch + 1} of {epochs}, behind step {self.step} of {steps}"
+            return f"after epoch {epochs}, before the test"
+        return f"in epoch {self.epoch + 1} of {epochs}, after step {self.step} of {steps}"
 
 
 def capture(progress: Progress, arrays: Arrays, witness: dict[str, str]) -> Checkpoint:
@@ -105,16 +105,22 @@ def check(checkpoint: Checkpoint, witness: dict[str, str]) -> None:
     """
     facts = checkpoint.facts
     if not isinstance(facts, dict):
-        raise StateError("its checkpoint was not written by kreproduce; --force starts anew")
+        raise StateError(
+            "its checkpoint was not written by kreproduce; --force starts from scratch"
+        )
     if facts.get("version") != _VERSION:
-        raise StateError("its checkpoint is of another version of kreproduce; --force starts anew")
+        raise StateError(
+            "its checkpoint is of another version of kreproduce; --force starts from scratch"
+        )
     if any(not isinstance(facts.get(name), kind) for name, kind in _FACTS.items()):
-        raise StateError("its checkpoint was not written by kreproduce; --force starts anew")
+        raise StateError(
+            "its checkpoint was not written by kreproduce; --force starts from scratch"
+        )
     for what, value in witness.items():
         if facts["witness"].get(what) != value:
             raise StateError(
                 f"its checkpoint has another {what} ({facts['witness'].get(what)}, and now "
-                f"{value}); give back what it had, or start anew with --force"
+                f"{value}); restore it, or start from scratch with --force"
             )
 
 
@@ -148,5 +154,5 @@ def _sessions(written: list[Any]) -> list[Session]:
         return [Session.model_validate_json(json.dumps(session)) for session in written]
     except ValidationError as error:
         raise StateError(
-            "its checkpoint is of another version of kreproduce; --force starts anew"
+            "its checkpoint is of another version of kreproduce; --force starts from scratch"
         ) from error

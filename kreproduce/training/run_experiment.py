@@ -42,7 +42,7 @@ def run_experiment(
         location: where the images lie, as `locate` gives it; None is where they are looked for
             without a --data-dir.
         results: the folder below which runs are recorded.
-        force: start from scratch, be it finished or interrupted.
+        force: start over, discarding any earlier progress.
         devices: "all", a number of devices, indices such as "0,2", or "cpu".
         sync_batch_norm: whether several devices normalise over the whole batch.
         deterministic: whether equal runs give equal weights; None is yes on a CPU, no on a GPU.

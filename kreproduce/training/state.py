@@ -45,7 +45,7 @@ def assign(variables: list[keras.Variable], arrays: Arrays) -> None:
         other = next(iter({*ours.items()} ^ {*theirs.items()}))[0]
         raise StateError(
             f"its checkpoint is of another network or another version of Keras ({other} differs); "
-            "go on with the version that wrote it, or start anew with --force"
+            "go on with the version that wrote it, or start from scratch with --force"
         )
     for variable in variables:
         variable.assign(arrays[variable.path])

@@ -111,10 +111,10 @@ def test_a_module_of_our_own_that_is_not_there_is_a_bug(capsys, tmp_path, monkey
 
 def test_a_long_message_loses_the_middle_of_what_it_quotes(capsys):
     path = f"{'a' * 3000}/record.json"
-    ended(errors.StateError(f"{path} is no record; --force starts anew"))
+    ended(errors.StateError(f"{path} is no record; --force starts from scratch"))
     message = capsys.readouterr().err
     assert len(message) < 300
-    assert message.endswith("aaa/record.json is no record; --force starts anew\n")
+    assert message.endswith("aaa/record.json is no record; --force starts from scratch\n")
 
 
 def test_what_a_terminal_obeys_is_not_printed(capsys):

@@ -15,7 +15,7 @@ class Taken:
     """A run's folder at which another process is: the images are read, and nothing is trained."""
 
     def claim(self):
-        raise LockedError("another process is at it")
+        raise LockedError("another process is using it")
 
 
 @pytest.fixture

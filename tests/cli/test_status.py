@@ -1,4 +1,4 @@
-"""`kreproduce status`: every run in a line, as JSON, and hashed anew."""
+"""`kreproduce status`: every run in a line, as JSON, and hashed again."""
 
 import json
 
@@ -68,15 +68,15 @@ def test_a_line_for_every_run(kreproduce, runs):
     assert lines["done"] == ("done", "12 epochs, finished 2026-01-02T00:00:00+00:00")
     state, said = lines["running"]
     assert state == "running"
-    assert said.startswith("in epoch 4 of 12, behind step 1; process ")
+    assert said.startswith("in epoch 4 of 12, after step 1; process ")
     state, said = lines["interrupted"]
     assert state == "interrupted"
-    assert said.startswith("in epoch 4 of 12, behind step 2; since 20")
+    assert said.startswith("in epoch 4 of 12, after step 2; since 20")
     state, said = lines["failed"]
     assert state == "failed"
-    assert said.startswith("in epoch 4 of 12, behind step 3; OSError: it had to be, at 20")
+    assert said.startswith("in epoch 4 of 12, after step 3; OSError: it had to be, at 20")
     assert lines["crashed"][0] == "crashed"
-    assert lines["before the test"][1].startswith("behind epoch 12 of 12, before the test; since")
+    assert lines["before the test"][1].startswith("after epoch 12 of 12, before the test; since")
     assert lines["damaged"][0] == "damaged"
     assert lines["damaged"][1].startswith("record.json is damaged, or not the record")
     assert set(result.output.splitlines()[-1].split(", ")) == {

@@ -160,7 +160,7 @@ def test_a_plan_says_from_where_a_run_goes_on(kreproduce, files):
     folder.set_state("interrupted", 1)
     first = kreproduce("sweep", "one.yaml", "--dry-run").output.splitlines()[0]
     assert first.startswith(f"interrupted  {name}")
-    assert first.endswith("one.yaml; goes on behind epoch 1 of 2")
+    assert first.endswith("one.yaml; goes on after epoch 1 of 2")
 
 
 # Shards and simulations
@@ -407,7 +407,7 @@ def test_ctrl_c(kreproduce, start):
     assert json.loads(status.read_text())["state"] == "interrupted"
     plan = kreproduce("sweep", "one.yaml", "--set", "epochs=500", "--dry-run").output
     assert plan.startswith("interrupted  ")
-    assert "; goes on behind epoch " in plan
+    assert "; goes on after epoch " in plan
 
 
 def test_a_schedulers_request_to_stop(kreproduce, start):

@@ -44,7 +44,7 @@ def true_sets():
 
 
 def in_folders(classes, train, test):
-    """Numbered anew in every folder, as the names of CIFAR-10's files are."""
+    """Numbered from the start in every folder, as the names of CIFAR-10's files are."""
     each = [("train", train), ("test", test)]
     places = [(part, c, i) for part, n in each for c in range(classes) for i in range(n)]
     return (

@@ -1,4 +1,4 @@
-"""What validates: CIFAR-10's images warped anew each epoch, the medical ones four-fold."""
+"""What validates: CIFAR-10's images warped again each epoch, the medical ones four-fold."""
 
 import numpy as np
 import pytest

@@ -73,7 +73,7 @@ def test_resumed():
         outcome(losses=(2.3, 0.5)),
         failed(killed=1),
     ],
-    ids=["lost an epoch", "began anew", "a row is missing", "failed"],
+    ids=["lost an epoch", "began again", "a row is missing", "failed"],
 )
 def test_not_resumed(found):
     assert gpu.check_resuming(found).state == "fault"

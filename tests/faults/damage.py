@@ -92,7 +92,7 @@ def look(results, settings):
 
 
 def unfinished(results, settings, expected, rng):
-    """It goes on to the same result; or is refused, and anew comes to the same result."""
+    """It goes on to the same result; or is refused, and from scratch comes to the same result."""
     what = damage(results, rng)
     look(results, settings)
     check_readers(results)
@@ -109,7 +109,7 @@ def unfinished(results, settings, expected, rng):
 
 
 def finished(results, settings, expected, rng):
-    """Its record counts, and is what it was; or it is named as damaged, and is run anew."""
+    """Its record counts, and is what it was; or it is named as damaged, and is run again."""
     record = records.read(results).records
     how, name, changed = what = damage(results, rng)
     state, damaged = look(results, settings)
@@ -125,7 +125,7 @@ def finished(results, settings, expected, rng):
     assert records.read(results).records == ()
     assert name in ("record.json", "history.csv", "predictions.csv.gz"), what
     assert (state, end) == ("damaged", 7), (what, said)
-    assert re.fullmatch(r"\S+/digits-\S+: .*; --force runs it anew\n", said), said
+    assert re.fullmatch(r"\S+/digits-\S+: .*; --force runs it again\n", said), said
     end, said = train(results, force=True)
     found = outcome(results)
     assert (end, found) == (0, expected), (what, end, said, found)

@@ -54,7 +54,7 @@ def test_settings_that_were_changed(field, begun):
         train(begun)
     said = f"{folder_of(begun)}: its settings.json has {field} {settings[field]!r}, and this run "
     assert str(refused.value).startswith(said + repr(before))
-    assert str(refused.value).endswith("give it back what it had, or start anew with --force")
+    assert str(refused.value).endswith("restore it, or start from scratch with --force")
 
 
 def test_the_command_refuses_changed_settings(kreproduce, begun):
@@ -119,7 +119,7 @@ def other_name(facts, arrays):
 REFUSED = {
     other_images: "its checkpoint has another fingerprint (" + "0" * 64 + ", and now ",
     other_experiment: "its checkpoint has another identity (00000000, and now ",
-    other_layout: "its checkpoint is of another version of kreproduce; --force starts anew",
+    other_layout: "its checkpoint is of another version of kreproduce; --force starts from scratch",
     other_shape: "its checkpoint is of another network or another version of Keras (",
     other_name: "its checkpoint is of another network or another version of Keras (",
 }

@@ -41,12 +41,14 @@ def test_a_damaged_checkpoint_of_a_real_run(reference, tmp_path, tally):
     older.write_bytes(content)
     end = run(tmp_path)
     assert end.code == 7, end
-    assert end.message.endswith("no whole checkpoint is left to go on from; --force starts anew")
+    assert end.message.endswith(
+        "no whole checkpoint is left to go on from; --force starts from scratch"
+    )
     content[len(content) // 2] ^= 1
     older.write_bytes(content)
     older.with_name(f"{older.name}.damaged").unlink()
     end = run(tmp_path)
-    assert "going on in epoch 2 of 3, behind step 4" in end.said
+    assert "going on in epoch 2 of 3, after step 4" in end.said
     assert end.code == 0, end
     assert outcome(tmp_path) == reference.outcome
     tally("damaged checkpoint of a real run", 2)

@@ -31,7 +31,7 @@ def test_a_permission_that_is_lost(reference, quick, tally):
     mend(quick)
     end = run(quick, nobody=True)
     assert end.code == 0, end
-    assert "going on in epoch 2 of 3, behind step 0" in end.said
+    assert "going on in epoch 2 of 3, after step 0" in end.said
     assert outcome(quick) == reference.outcome
     tally("permission lost in a real run")
 

@@ -57,7 +57,7 @@ def test_killed_inside_an_epoch(reference, tmp_path, tally):
     newest, _ = checkpoint.newest(folder_of(tmp_path) / "checkpoints")
     assert (newest.epoch, newest.step) == (1, 5)
     end = run(tmp_path)
-    assert f"going on in epoch 2 of 3, behind step 5 of {STEPS}" in end.said
+    assert f"going on in epoch 2 of 3, after step 5 of {STEPS}" in end.said
     assert outcome(tmp_path) == reference.outcome
     tally("SIGKILL at a chosen step of a real run, inside an epoch")
 

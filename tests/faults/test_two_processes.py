@@ -35,7 +35,7 @@ def test_two_processes(reference, tmp_path, tally):
         for more in ([], ["--force"]):
             code, message = second(tmp_path, *more)
             assert code == 6, message
-            assert re.search(rf"another process is at .*/digits-\S+ \({who}", message)
+            assert re.search(rf"another process is using .*/digits-\S+ \({who}", message)
             assert "Traceback" not in message
         (entry,) = status.read(tmp_path)
         assert entry.state == "running"

@@ -167,7 +167,7 @@ def test_two_share_a_gpu_and_ctrl_c_brings_them_home(kreproduce, cluster, start,
         assert "validation" in (home / "logs" / f"{folder.name}.log").read_text()
     plan = kreproduce("sweep", "1.yaml", "2.yaml", "3.yaml", "--dry-run").output.splitlines()
     assert [line.split()[0] for line in plan[:3]] == ["interrupted", "interrupted", "missing"]
-    assert "; goes on behind epoch " in plan[0]
+    assert "; goes on after epoch " in plan[0]
     cluster.kill(name="gpu")
 
 
@@ -186,7 +186,7 @@ def test_failures_are_named_and_make_room_for_the_next(kreproduce, cluster, star
     assert [line.partition(":")[0].strip() for line in lines[1:]] == names
     assert all(": exit code 5: " in line for line in lines[1:])
     assert output.count(f": started on {os.uname().nodename}\n") == 3
-    assert "sent anew" not in output
+    assert "sent again" not in output
 
 
 def test_a_run_is_not_tried_for_ever(kreproduce, cluster, start):
@@ -200,7 +200,7 @@ def test_a_run_is_not_tried_for_ever(kreproduce, cluster, start):
         killed.append(child)
         wait(lambda: child not in children(kreproduce.folder), seconds=20)  # noqa: B023
     output, message = end(sweep, 8)
-    assert output.count("; sent anew\n") == 3
+    assert output.count("; sent again\n") == 3
     assert (
         "1 of 1 run failed; when that is mended, the same command goes on with them:\n" in message
     )

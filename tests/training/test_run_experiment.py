@@ -182,7 +182,7 @@ def test_a_finished_run_says_so_and_trains_nothing(finished, capsys):
     before = tree(finished[0])
     run(*finished[1])
     output = capsys.readouterr().out
-    assert "it was finished before; --force runs it anew" in output
+    assert "it was finished before; --force runs it again" in output
     assert "epoch 1/2" not in output
     assert tree(finished[0]) == before
 
@@ -196,7 +196,7 @@ def test_the_flip_headline_trains_nothing(finished, capsys):
 
 
 def test_the_kept_weights_give_the_recorded_test(finished, images):
-    """Built anew from the record, loaded, and tested by a plain loop over the images."""
+    """Rebuilt from the record, loaded, and tested by a plain loop over the images."""
     from kreproduce.data import dataset, sources
     from kreproduce.experiment import Experiment
     from kreproduce.network.model import build
