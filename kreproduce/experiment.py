@@ -25,6 +25,7 @@ from kreproduce.settings_file import parse_value, read_settings
 from kreproduce.strict import Strict
 
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+_HFLIP = "hflip"
 PROTOCOL = 2
 """Raised when the same settings come to train or test otherwise, say by another optimizer: what was
 run before then has other identities, and counts no longer. New settings do not raise it, nor do
@@ -81,8 +82,6 @@ class Experiment(Strict):
             all flips, or "plain".
         seed: of initialisation, shuffling, augmentation and dropout.
         limit: number of training images taken, the others in proportion; None is all.
-        hflip: whether the headline sums the outputs for an image and its mirror image. It
-            changes no training, and is not part of the identity.
     """
 
     dataset: Name
@@ -107,7 +106,6 @@ class Experiment(Strict):
     validation: Literal["augmented", "fourfold", "plain"]
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     limit: Annotated[int, Field(ge=1)] | None = None
-    hflip: bool = False
 
     @model_validator(mode="after")
     def _has_a_meaning(self) -> Self:
@@ -139,13 +137,9 @@ class Experiment(Strict):
         Settings at the default that the class gives them are left out, so that a setting
         added later, with a default, leaves the identities of older runs as they are.
         """
-        values = self.model_dump(exclude_defaults=True, exclude={"hflip"})
+        values = self.model_dump(exclude_defaults=True)
         text = json.dumps({"protocol": PROTOCOL} | values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-    def recorded(self) -> dict[str, Any]:
-        """What a run writes down of it: all settings but `hflip`, which is of the showing alone."""
-        return self.model_dump(exclude={"hflip"})
 
     @property
     def model_name(self) -> str:
@@ -177,18 +171,16 @@ class Experiment(Strict):
     def row_settings(self) -> dict[str, Any]:
         """What makes the row of a table: all settings but the conditions of its measurement.
 
-        Those are the seed, the precision, the images' name and how many are taken, and the way
-        of testing.
+        Those are the seed, the precision, and the images' name and how many are taken.
         """
-        return self.model_dump(exclude={"seed", "precision", "data_name", "limit", "hflip"})
+        return self.model_dump(exclude={"seed", "precision", "data_name", "limit"})
 
-    @property
-    def passes(self) -> int:
-        """How often the headline has the network compute for an image (section 2.11)."""
-        return 2 if self.hflip else 1
+    def published(self, *, hflip: bool = False) -> paper.Row | None:
+        """The first row of the paper with exactly these settings, whatever the conditions.
 
-    def published(self) -> paper.Row | None:
-        """The first row of the paper with exactly these settings, whatever the conditions."""
+        Args:
+            hflip: of the headline with the mirror image, instead of the plain one.
+        """
         row = paper.published(
             self.dataset,
             self.epochs,
@@ -196,15 +188,11 @@ class Experiment(Strict):
             self.ch,
             self.layer_l,
             self.activation,
-            self.hflip,
+            hflip,
         )
         if row is None or of_row(row).row_settings != self.row_settings:
             return None
         return row
-
-    def row(self) -> paper.Row | None:
-        """As `published`, for the plain accuracy whatever `hflip` says: the row of the training."""
-        return self.model_copy(update={"hflip": False}).published()
 
     @property
     def may_enter_tables(self) -> bool:
@@ -213,13 +201,15 @@ class Experiment(Strict):
 
 
 def of_row(row: paper.Row) -> Experiment:
-    """The experiment behind a row of the paper's tables."""
-    names = ("dataset", "epochs", "variant", "ch", "layer_l", "activation", "hflip")
+    """The experiment behind a row of the paper's tables; a flip row is tested otherwise alone."""
+    names = ("dataset", "epochs", "variant", "ch", "layer_l", "activation")
     return resolve({name: getattr(row, name) for name in names})
 
 
 def resolve(*layers: dict[str, Any]) -> Experiment:
     """The experiment of settings in layers, a later layer over an earlier one.
+
+    `hflip` may be among them, see `asks_for_hflip`; it changes no training, and is no part of it.
 
     Raises:
         SettingsError: a setting is unknown, of a wrong type or range, or has no meaning.
@@ -229,12 +219,28 @@ def resolve(*layers: dict[str, Any]) -> Experiment:
         _check_known(layer)
         values |= {key: value for key, value in layer.items() if "." not in key}
     dataset_of(values)
+    asks_for_hflip(values)
+    values.pop(_HFLIP, None)
     values = recipes.complete(values)
     values = _with_augmentation(values, layers)
     try:
         return Experiment(**values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+
+
+def asks_for_hflip(*layers: dict[str, Any]) -> bool:
+    """Whether the headline is to sum the outputs for an image and its mirror image.
+
+    A way of testing (section 2.11), which settings may name.
+
+    Raises:
+        SettingsError: it is neither true nor false.
+    """
+    asked = next((layer[_HFLIP] for layer in reversed(layers) if _HFLIP in layer), False)
+    if not isinstance(asked, bool):
+        raise SettingsError(f"{_HFLIP}: {quoted(asked, 60)} is refused; it is true or false")
+    return asked
 
 
 def dataset_of(*layers: dict[str, Any]) -> str:
@@ -289,7 +295,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def _check_known(values: dict[str, Any]) -> None:
-    known = [*Experiment.model_fields]
+    known = [*Experiment.model_fields, _HFLIP]
     inner = [f"augmentation.{name}" for name in Augmentation.model_fields]
     for key in values:
         if key not in known and key not in inner:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError, field_serializer, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from kreproduce import files, predictions
 from kreproduce.data.originals import SIZES
@@ -226,10 +226,6 @@ class Record(Strict):
     started: Text
     finished: Text
 
-    @field_serializer("settings")
-    def _settings(self, settings: Experiment) -> dict[str, Any]:
-        return settings.recorded()
-
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         if self.identity != self.settings.identity:
@@ -367,7 +363,7 @@ def decoded(content: bytes) -> Record | str:
     except RecursionError:
         return "is damaged, or not the record of a complete run"
     # Settings have defaults, and one that is missing would follow a later change of its default.
-    wanted, found = record.settings.recorded().keys(), values["settings"].keys()
+    wanted, found = record.settings.model_dump().keys(), values["settings"].keys()
     for name in sorted((wanted - ADDED_LATER - found) | (found - wanted)):
         return f"is not the record of a complete run: settings.{name} is missing or does not belong"
     return record

@@ -113,9 +113,14 @@ class Report:
             self.say(f"a CPU is slow at this; {_on_a_gpu(self._experiment)}")
 
 
-def summary(record: Record, experiment: Experiment) -> list[str]:
-    """The lines that close a run: the headline, beside the paper's number where it has one."""
-    view = "hflip" if experiment.hflip else "plain"
+def summary(record: Record, *, hflip: bool = False) -> list[str]:
+    """The lines that close a run: the headline, beside the paper's number where it has one.
+
+    Args:
+        record: the run's.
+        hflip: whether the headline is the accuracy with the mirror image added.
+    """
+    view = "hflip" if hflip else "plain"
     lines = [f"run {record.run}"]
     for rule, epoch in record.best_epoch.items():
         outcome = record.test[rule]
@@ -124,14 +129,14 @@ def summary(record: Record, experiment: Experiment) -> list[str]:
         flips = ", ".join(f"{name} {value:.2%}" for name, value in others)
         lines.append(
             f"  {rule} (epoch {epoch}): test accuracy {accuracies[view]:.2%}"
-            f"{' with H flip' if experiment.hflip else ''}, loss {outcome.loss:.4f} ({flips})"
+            f"{' with H flip' if hflip else ''}, loss {outcome.loss:.4f} ({flips})"
         )
     lines.append(
         f"  on {record.data.test:,} test images of {record.data.name}, "
-        f"{record.parameters:,} parameters, {experiment.passes * record.computations:,} "
-        f"computations as the paper counts{' (two passes)' if experiment.hflip else ''}"
+        f"{record.parameters:,} parameters, {(2 if hflip else 1) * record.computations:,} "
+        f"computations as the paper counts{' (two passes)' if hflip else ''}"
     )
-    row = experiment.published()
+    row = record.settings.published(hflip=hflip)
     if row is not None:
         lines.append(f"  {_beside_the_paper(row, record)}")
     return lines

@@ -189,7 +189,7 @@ class RunFolder:
         data = images.model_dump(mode="json", exclude={"class_names"})  # there may be many
         about = {"session": session.model_dump(mode="json"), "data": data}
         identity = {"identity": self.experiment.identity}
-        self._write_json("settings.json", self.experiment.recorded() | identity | about)
+        self._write_json("settings.json", self.experiment.model_dump() | identity | about)
 
     def set_state(
         self, state: WrittenState, epoch: int, step: int = 0, why: str | None = None
@@ -348,7 +348,7 @@ class RunFolder:
         if written is None:
             warn(f"{path} is damaged and is written again")
             return
-        for name, value in self.experiment.recorded().items():
+        for name, value in self.experiment.model_dump().items():
             if written.get(name, value) != value:
                 raise StateError(
                     f"its settings.json has {name} {written[name]!r}, and this run {value!r}; "

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kreproduce import paper
-from kreproduce.experiment import of_row, read, resolve
+from kreproduce.experiment import asks_for_hflip, of_row, read, resolve
 from kreproduce.network.cost import count
 from kreproduce.network.description import describe
 
@@ -35,6 +35,7 @@ HEADER = re.compile(
 class Config:
     header: re.Match[str]
     experiment: object
+    hflip: bool
     rows: list[paper.Row]
 
     def note(self, name):
@@ -45,13 +46,15 @@ class Config:
 def config(request):
     header = HEADER.fullmatch(request.param.read_text())
     assert header, "the header is laid out otherwise"
-    experiment = resolve(read(request.param))
-    return Config(header, experiment, rows_of(experiment))
+    settings = read(request.param)
+    experiment = resolve(settings)
+    return Config(header, experiment, asks_for_hflip(settings), rows_of(settings))
 
 
-def rows_of(experiment):
+def rows_of(settings):
     rows = (row for table in paper.TRAINED for row in paper.rows(table))
-    return [row for row in rows if of_row(row) == experiment]
+    wanted = (resolve(settings), asks_for_hflip(settings))
+    return [row for row in rows if (of_row(row), row.hflip) == wanted]
 
 
 def right(row, column):
@@ -61,7 +64,7 @@ def right(row, column):
 def test_every_row_has_a_file_and_every_file_is_of_a_row():
     files = defaultdict(list)
     for path in FILES:
-        for row in rows_of(resolve(read(path))):
+        for row in rows_of(read(path)):
             files[row.table, row.label].append(path.name)
     rows = [(row.table, row.label) for table in paper.TRAINED for row in paper.rows(table)]
     assert sorted(files) == sorted(rows)
@@ -79,14 +82,14 @@ def test_the_header_names_the_rows_and_the_command(config, request):
     assert config.header["command"] == f"kreproduce run configs/{path.name}"
     experiment = config.experiment
     name = f"{experiment.dataset}-{experiment.epochs}epochs-{experiment.model_name}"
-    assert path.name == name + ("-hflip" if experiment.hflip else "") + ".yaml"
+    assert path.name == name + ("-hflip" if config.hflip else "") + ".yaml"
 
 
 def test_the_network_costs_what_the_header_and_the_paper_say(config):
     architecture = config.experiment.architecture
     assert describe(architecture).nodes
     cost = count(replace(architecture, padding="counted"))
-    passes = 2 if config.experiment.hflip else 1
+    passes = 2 if config.hflip else 1
     counts = {"parameters": cost.parameters, "computations": cost.operations * passes // 2}
     for column, counted in counts.items():
         assert config.header[column] == f"{counted:,}"

@@ -342,12 +342,6 @@ def test_damaged_settings_are_said(folder, content):
     assert warnings == [f"{folder.path / 'settings.json'} is damaged and is written again"]
 
 
-def test_the_way_to_show_the_result_is_no_other_setting(folder, tmp_path):
-    begin(folder)
-    flipped = EXPERIMENT.model_copy(update={"hflip": True})
-    assert RunFolder(tmp_path / "results", flipped).checkpoint(refuse) is None
-
-
 def test_a_disk_without_room_is_refused_before_training(folder):
     begin(folder)
     folder.check_space(checkpoint())

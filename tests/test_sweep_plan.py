@@ -456,7 +456,7 @@ def test_the_time_of_several_at_a_time_is_that_of_the_order_in_which_they_start(
     "experiment",
     [
         digits(),
-        digits(limit=20, seed=7, bn_momentum=0.1, hflip=True),
+        digits(limit=20, seed=7, bn_momentum=0.1),
         resolve({"dataset": "digits", "data_name": "null", "augmentation.zoom": 1e-7}),
         *(of_row(row) for row in (*paper.rows(5)[:4], paper.rows(6)[2], paper.rows(8)[1])),
     ],

@@ -79,12 +79,12 @@ def label_of(settings: Experiment) -> str:
 def _key(record: Record) -> dict[str, Any]:
     """What must be equal, in JSON's types."""
     settings = record.settings
-    row = settings.row()
+    row = settings.published()
     # The paper trained its plain network on enlarged images: a row is what its recipe says.
     alike = (
         {"dataset": row.dataset, "epochs": row.epochs, "limit": settings.limit}
         if row
-        else settings.model_dump(mode="json", exclude=_COMPARED | {"precision", "hflip"})
+        else settings.model_dump(mode="json", exclude=_COMPARED | {"precision"})
     )
     return {
         "published": row is not None,
@@ -121,7 +121,7 @@ def _built(results: Path, records: Sequence[Record], left_out: list[Skipped]) ->
         protocol=_protocol(records),
         dataset=first.settings.dataset.removesuffix("-heldout"),
         epochs=first.settings.epochs,
-        published=first.settings.row() is not None,
+        published=first.settings.published() is not None,
         records=chosen,
         table=Table(correct),
     )
@@ -131,7 +131,11 @@ def _protocol(records: Iterable[Record]) -> str:
     """Say "reduced protocol on cifar10-heldout, 25 epochs; AMD EPYC, tensorflow, float32"."""
     first = next(iter(records))
     settings, conditions = first.settings, first.conditions
-    which = "the paper's protocol" if settings.row() and not settings.limit else "reduced protocol"
+    which = (
+        "the paper's protocol"
+        if settings.published() and not settings.limit
+        else "reduced protocol"
+    )
     parts = [f"{which} on {first.data.name}", f"{settings.epochs} epochs"]
     parts += [f"{first.data.train:,} training images"] if settings.limit else []
     devices = " and ".join(sorted(set(conditions.devices)))

@@ -95,9 +95,9 @@ def run(
         "data_name": data_name,
     }
     flags = {key: value for key, value in given.items() if value is not None}
-    experiment, location = experiment_of(target, flags, overrides or [], data_dir)
+    experiment, location, hflip = experiment_of(target, flags, overrides or [], data_dir)
     if dry_run:
-        _print_plan(experiment, results)
+        _print_plan(experiment, hflip, results)
         return
     from kreproduce.report import summary
     from kreproduce.training.run_experiment import run_experiment
@@ -112,7 +112,7 @@ def run(
         deterministic=deterministic,
         download=_download,
     )
-    print("\n".join(summary(done.record, experiment)))
+    print("\n".join(summary(done.record, hflip=hflip)))
     if done.by == "an earlier run":
         print("it was finished before; --force runs it again")
     elif done.by == "another process":
@@ -123,8 +123,12 @@ def run(
 
 def experiment_of(
     target: str, flags: Setting, overrides: list[str], data_dir: Path | None
-) -> tuple["Experiment", "Location"]:
-    """The settings in their layers: file or dataset, flags, --set; and where the images lie."""
+) -> tuple["Experiment", "Location", bool]:
+    """The settings in their layers: file or dataset, flags, --set.
+
+    Returns:
+        The experiment, where its images lie, and whether the headline adds the mirror image.
+    """
     from kreproduce import experiment as settings
     from kreproduce.data import sources
 
@@ -134,7 +138,8 @@ def experiment_of(
     try:
         dataset = settings.dataset_of(*layers)
         location = sources.locate(dataset, data_dir)
-        return settings.resolve(_implied(location, dataset), *layers), location
+        experiment = settings.resolve(_implied(location, dataset), *layers)
+        return experiment, location, settings.asks_for_hflip(*layers)
     except SettingsError as error:
         # What was set beside the file may be at fault as well.
         where = f"{target}: " if is_file and layers[1:] == [{}, {}] else ""
@@ -158,18 +163,18 @@ def _download(dataset: str) -> None:
         prepare.prepare(dataset, watch=download)
 
 
-def _print_plan(experiment: "Experiment", results: Path) -> None:
+def _print_plan(experiment: "Experiment", hflip: bool, results: Path) -> None:
     """The resolved settings, what the network costs, and where the run would be recorded."""
     import yaml
 
     from kreproduce.network.cost import count
     from kreproduce.runs import RunFolder
 
-    print(yaml.safe_dump(experiment.model_dump(), sort_keys=False).rstrip())
+    print(yaml.safe_dump(experiment.model_dump() | {"hflip": hflip}, sort_keys=False).rstrip())
     trained = count(experiment.architecture)
     counted = count(replace(experiment.architecture, padding="counted"))
     print(f"# parameters: {trained.parameters:,}")
-    passes, how = experiment.passes, " (two passes: H flip)" if experiment.hflip else ""
+    passes, how = (2, " (two passes: H flip)") if hflip else (1, "")
     print(f"# computations, as the paper counts: {passes * counted.computations:,}{how}")
     if trained.computations != counted.computations:
         print(f"# computations of the network as trained: {passes * trained.computations:,}{how}")

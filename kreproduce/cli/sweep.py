@@ -177,7 +177,8 @@ def _experiment(
         SettingsError: it names the file at fault, of the many that there may be.
     """
     try:
-        return experiment_of(target.source, flags, overrides, data_dir)
+        experiment, location, _ = experiment_of(target.source, flags, overrides, data_dir)
+        return experiment, location
     except SettingsError as error:
         if target.table is not None or not (flags or overrides):
             raise

@@ -59,6 +59,11 @@ class Row:
     computations_percent: str
     test_accuracy: Decimal
 
+    @property
+    def passes(self) -> int:
+        """How often the network computes for an image (section 2.11)."""
+        return 2 if self.hflip else 1
+
 
 @dataclass(frozen=True)
 class SizeRow:

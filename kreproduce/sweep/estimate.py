@@ -79,7 +79,7 @@ def total(estimates: Iterable[Estimate | None]) -> dict[str, tuple[int, float]]:
 
 def _authors(experiment: Experiment) -> Estimate | None:
     """One epoch of the authors' raw run behind a row of the paper, or nearest to it."""
-    row = experiment.row()
+    row = experiment.published()
     if row is None or experiment.limit is not None:
         return None
     place = (row.dataset, row.epochs, row.variant, row.ch)

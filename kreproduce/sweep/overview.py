@@ -103,7 +103,7 @@ def _what_for(job: Job) -> str:
         tables.setdefault(target.label, []).extend([str(target.table)] if target.table else [])
     parts = [f"{_tables(numbers)}{label}" for label, numbers in tables.items()]
     if any(tables.values()):
-        if job.experiment.row() is None:
+        if job.experiment.published() is None:
             parts[-1] += ", but with other settings"
         elif not job.experiment.may_enter_tables:
             parts[-1] += ", but not on all of its images"

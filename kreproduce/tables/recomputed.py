@@ -58,7 +58,7 @@ def _trained(rows: Sequence[paper.Row]) -> list[Cells]:
 
 def _network(row: paper.Row, whole: Cost) -> Cells:
     cost = counted(row)
-    computations = cost.computations * of_row(row).passes
+    computations = cost.computations * row.passes
     return {
         "model": row.label,
         "parameters": cost.parameters,

@@ -39,7 +39,7 @@ def record(
     return Record(
         run=experiment.run_name,
         identity=experiment.identity,
-        settings=experiment.model_copy(update={"hflip": False}),
+        settings=experiment,
         data=images,
         parameters=trained.parameters,
         computations=counted.computations,  # as the paper counts

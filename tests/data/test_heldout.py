@@ -197,12 +197,12 @@ def test_a_folder_names_its_images(tmp_path, monkeypatch, small):
     published.unpacked(tmp_path, "cifar10", FILES)
     kept = prepare_folder(NAME, tmp_path, tmp_path / "kept").parent
     for folder in (tmp_path, kept):
-        experiment, location = experiment_of(NAME, {"ch": 4}, [], folder)
+        experiment, location, _ = experiment_of(NAME, {"ch": 4}, [], folder)
         assert (experiment.data_name, experiment.may_enter_tables) == (NAME, True)
         assert experiment.published() is None
         assert load(experiment, location).record.original
     monkeypatch.setitem(cifar.MD5, "data_batch_5.bin", "")
-    experiment, location = experiment_of(NAME, {"ch": 4}, [], tmp_path)
+    experiment, location, _ = experiment_of(NAME, {"ch": 4}, [], tmp_path)
     assert experiment.data_name == f"{NAME}-folder"
     assert not load(experiment, location).record.original
     assert not experiment.may_enter_tables

@@ -282,7 +282,7 @@ def test_a_class_that_no_image_has(pets):
 
 
 def test_a_prepared_version_says_its_number_of_classes(stored):
-    experiment, location = experiment_of("pets", {"ch": 16}, [], stored)
+    experiment, location, _ = experiment_of("pets", {"ch": 16}, [], stored)
     assert experiment.classes == 3
     assert load(experiment, location).record.class_names == ("zebra", "ant", "mole")
 

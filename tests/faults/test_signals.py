@@ -23,7 +23,7 @@ PARTS = {
     "the last step of an epoch": {"call": "kreproduce.report:Report.step", "nth": STEPS},
     "validating": {"call": "keras:Model.evaluate", "nth": 2},
     "saving": "checkpoints/new-epoch-0000002",
-    "exporting weights": "validation-loss.weights.h5",
+    "exporting weights": "best_val_loss.weights.h5",
     "testing": {"call": "keras:Model.predict", "nth": 2},
 }
 SAVED = {  # complete epochs, and steps of the next

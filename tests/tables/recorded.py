@@ -66,7 +66,7 @@ def record_of(experiment, plain=0.9, hflip=0.91, original=None, images=None, **c
         "record_version": RECORD_VERSION,
         "run": experiment.run_name,
         "identity": experiment.identity,
-        "settings": experiment.recorded(),
+        "settings": experiment.model_dump(),
         "data": {
             "name": experiment.data_name,
             "source": "tfds" if original else "folder",
