@@ -77,7 +77,12 @@ def visible() -> list[str]:
 
 
 def memory() -> int | None:
-    """The memory of the GPU of this machine that has the least, in bytes; None if it is unknown."""
+    """The memory of the GPU of this machine that has the least, in bytes; None if it is unknown.
+
+    It is unknown of a part of a GPU (MIG), too: nvidia-smi tells the whole one's.
+    """
+    if any(name.startswith("MIG") for name in visible()):
+        return None
     try:
         done = subprocess.run(
             ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"],

@@ -15,6 +15,7 @@ from kreproduce.errors import SettingsError, printable, some
 from kreproduce.gpus import NO_TOOL, Gpu, Machine
 from kreproduce.interpreter import python
 
+_PATIENCE = 180.0  # seconds; importing a backend from a slow disk takes a minute
 _PROPER = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # By which a backend is told to compute on the CPU.
 _TO_THE_CPU = {"jax": "JAX_PLATFORMS", "torch": "KERAS_TORCH_DEVICE"}
@@ -64,7 +65,13 @@ def check_soon() -> None:
     """
     if not gpus.detect().expects_gpu:
         return
-    asked = subprocess.run(python("-c", _ASK), capture_output=True, text=True, check=False)
+    command = python("-c", _ASK)
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired:  # a driver that hangs
+        return
     if asked.returncode == 0 and asked.stdout.endswith(_NONE):
         check(backend.name())
 

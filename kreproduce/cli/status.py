@@ -71,6 +71,8 @@ def _said(entry: "Entry") -> str:
     if entry.state == "running":
         who = str(entry.holder or "it has just begun")
         return "; ".join(filter(None, [_where(entry), who]))
+    if entry.state == "damaged":
+        return entry.why or ""
     why = entry.why if entry.time is None or entry.why is None else f"{entry.why}, at {entry.time}"
     since = entry.time and f"since {entry.time}"
     return "; ".join(filter(None, [_where(entry), why or since]))

@@ -108,10 +108,11 @@ def sweep(
     if dry_run or not asked_for:
         return
     if fail_fast and failures:
-        opened = []
+        opened = _not_started(opened)
     try:
         with Interruptions():
-            places.check()
+            if opened:
+                places.check()
             if places.several_here:  # or else each child would download it at the same time
                 needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
                 _prepare(sorted(needed))
@@ -254,9 +255,15 @@ def _run(
             jobs = longest_first(jobs, of_this_machine(results))
         runner = Runner(jobs, computer, view, fail_fast)
         runner.run()
-    if runner.waiting:
-        print(f"{len(runner.waiting)} not started, because of --fail-fast")
+    _not_started(list(runner.waiting))
     return runner.failures
+
+
+def _not_started(jobs: "list[Job]") -> "list[Job]":
+    """Say what --fail-fast leaves out; nothing of it is left."""
+    if jobs:
+        print(f"{len(jobs)} not started, because of --fail-fast")
+    return []
 
 
 def _print_failures(failures: "list[Failure]", runs: int) -> None:

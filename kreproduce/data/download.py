@@ -6,6 +6,7 @@ silent, and a Python whose threads download does not end before they do.
 
 import contextlib
 import importlib.util
+import shlex
 import subprocess
 import time
 import urllib.parse
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from kreproduce import disk, files
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.download_process import Outcome
+from kreproduce.data.tfds import default_root
 from kreproduce.errors import DataError, StorageError, printable
 from kreproduce.interpreter import python
 from kreproduce.strict import from_json
@@ -24,7 +26,7 @@ from kreproduce.strict import from_json
 _SILENCE = 60.0  # seconds that a host may send nothing
 _LOOK = 0.2  # seconds between two looks at how far it is
 _LARGEST_NOTE = 2**16  # bytes
-_ELSEWHERE = "folder with --data-dir"
+ELSEWHERE = "folder with TFDS_DATA_DIR, or with --data-dir of `data prepare`"
 
 
 class Watch(Protocol):
@@ -64,24 +66,24 @@ def download(dataset: str, root: Path, scratch: Path, watch: Watch) -> None:
         StorageError: The disk does not take it.
     """
     archive = PUBLISHED[dataset]
-    _check_installed(dataset)
+    _check_installed(dataset, root)
     size = f"the archive of '{dataset}' has {_bytes(archive.size)}"
     free = disk.room(root)
     if free is not None and free < archive.size:
         raise StorageError(
             f"{root} has room for {_bytes(free)}, and {size}: make room, or choose another "
-            f"{_ELSEWHERE}"
+            f"{ELSEWHERE}"
         )
     outcome = _watched(dataset, archive, scratch, watch)
     if outcome.fault == "disk":
         error = OSError(outcome.errno, outcome.reason)
-        raise StorageError(disk.refusal(f"{root}", error, _ELSEWHERE, size))
+        raise StorageError(disk.refusal(f"{root}", error, ELSEWHERE, size))
     if outcome.fault:
         raise _fault(dataset, archive, outcome, scratch)
     try:
         _move(Path(outcome.file), root / "downloads" / dataset)
     except OSError as error:
-        raise StorageError(disk.refusal(f"{root}", error, _ELSEWHERE, size)) from error
+        raise StorageError(disk.refusal(f"{root}", error, ELSEWHERE, size)) from error
     watch.downloading(archive.size, archive.size)
 
 
@@ -107,7 +109,7 @@ def _watched(dataset: str, archive: Archive, scratch: Path, watch: Watch) -> Out
     except (ValueError, ValidationError):
         raise DataError(
             f"the process that downloads {archive.url} ended with {process.returncode}: "
-            f"{_again(dataset, archive)}"
+            f"{_again(dataset, archive, scratch.parent)}"
         ) from None
 
 
@@ -127,7 +129,7 @@ def _wait(
         if time.monotonic() - since > _SILENCE:
             raise DataError(
                 f"{_host(archive)} has sent nothing for {_SILENCE:.0f} s, after {_bytes(latest)} "
-                f"of {_bytes(archive.size)} of {archive.url}: {_again(dataset, archive)}"
+                f"of {_bytes(archive.size)} of {archive.url}: {_again(dataset, archive, scratch.parent)}"
             )
 
 
@@ -145,12 +147,12 @@ def _received(scratch: Path) -> int | None:
 
 def _fault(dataset: str, archive: Archive, outcome: Outcome, scratch: Path) -> DataError:
     """What to say of a download that failed, by no fault of the disk."""
-    again = _again(dataset, archive)
+    again = _again(dataset, archive, scratch.parent)
     received = _received(scratch) or 0
     if outcome.fault == "installation":
         return DataError(
             f"TensorFlow Datasets cannot download '{dataset}' ({printable(outcome.reason)}): "
-            f"install kreproduce in a new virtual environment, or {_by_hand(dataset, archive)}"
+            f"install kreproduce in a new virtual environment, or {_by_hand(dataset, archive, scratch.parent)}"
         )
     if outcome.fault == "content":
         return DataError(
@@ -209,23 +211,25 @@ def _note(file: Path) -> Path:
     return file.with_name(f"{file.name}.INFO")
 
 
-def _check_installed(dataset: str) -> None:
+def _check_installed(dataset: str, root: Path) -> None:
     """Before a long download, that what reads it is there at all."""
     for package in ("tensorflow", "tensorflow_datasets"):
         if importlib.util.find_spec(package) is None:
             raise DataError(
                 f"'{dataset}' is downloaded and prepared with the package {package}, which is not "
-                f"installed: install it, or {_by_hand(dataset, PUBLISHED[dataset])}"
+                f"installed: install it, or {_by_hand(dataset, PUBLISHED[dataset], root)}"
             )
 
 
-def _again(dataset: str, archive: Archive) -> str:
-    return f"run the same command again later, or {_by_hand(dataset, archive)}"
+def _again(dataset: str, archive: Archive, root: Path) -> str:
+    return f"run the same command again later, or {_by_hand(dataset, archive, root)}"
 
 
-def _by_hand(dataset: str, archive: Archive) -> str:
+def _by_hand(dataset: str, archive: Archive, root: Path) -> str:
     name = _name(archive)
-    return f"get {name} from elsewhere and run `kreproduce data prepare {dataset} --archive {name}`"
+    where = "" if root == default_root() else f" --data-dir {shlex.quote(str(root))}"
+    command = f"kreproduce data prepare {dataset} --archive {name}{where}"
+    return f"get {name} from elsewhere and run `{command}`"
 
 
 def _name(archive: Archive) -> str:

@@ -25,7 +25,7 @@ from kreproduce.clock import now
 from kreproduce.data import archives, cache, download, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.dataset import warn
-from kreproduce.data.download import Watch
+from kreproduce.data.download import ELSEWHERE, Watch
 from kreproduce.data.images import Source, reason, same
 from kreproduce.data.sources import Location
 from kreproduce.data.tfds import default_root
@@ -224,7 +224,7 @@ def _prepared(dataset: str, root: Path, scratch: Path) -> Path:
         refused = _refused(error)
         if refused is not None:
             what = f"{root}, where '{dataset}' is unpacked,"
-            raise StorageError(disk.refusal(what, refused, "folder with --data-dir")) from error
+            raise StorageError(disk.refusal(what, refused, ELSEWHERE)) from error
         raise DataError(
             f"'{dataset}' could not be prepared in {root} ({reason(error)}): try again, or "
             "prepare it on another machine and pass --data-dir"
@@ -250,7 +250,7 @@ def _scratch(root: Path, dataset: str) -> Iterator[Path]:
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
-        raise StorageError(disk.refusal(f"{path}", error, "folder with --data-dir")) from error
+        raise StorageError(disk.refusal(f"{path}", error, ELSEWHERE)) from error
     try:
         yield path
     finally:
@@ -281,7 +281,7 @@ def _locked(root: Path, dataset: str) -> Iterator[None]:
         outputs.remove_empty(made)
         if not isinstance(error, OSError):
             raise
-        what, elsewhere = f"{root}", "folder with --data-dir"
+        what, elsewhere = f"{root}", ELSEWHERE
         raise StorageError(disk.refusal(what, error, elsewhere)) from error
     try:
         yield

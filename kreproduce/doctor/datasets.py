@@ -4,13 +4,13 @@ import os
 import shlex
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from kreproduce.data import layouts, originals, sources, tfds
 from kreproduce.data.sources import Location, Source
 from kreproduce.doctor.check import Check, Value
 from kreproduce.doctor.child import ask
-from kreproduce.errors import DataError
+from kreproduce.errors import DataError, printable
 
 _PATIENCE = 600.0  # seconds
 
@@ -41,13 +41,13 @@ def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
             if location.kind == "tfds"
             else (check_images(dataset, location))
         )
-    command = f"kreproduce data prepare {dataset}"
+    where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+    command = f"kreproduce data prepare {dataset}{where}"
     begun = tfds.unfinished(root, dataset)
     if begun is not None:
         found = f"{begun} was begun by TensorFlow Datasets, and is not finished"
         return Check(dataset, "warning", found, f"wait until it is, or run `{command}`")
-    where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
-    return Check(dataset, "warning", f"not prepared in {root}", f"run `{command}{where}`")
+    return Check(dataset, "warning", f"not prepared in {root}", f"run `{command}`")
 
 
 def _unpacked(data_dir: Path | None, dataset: str) -> Location | None:
@@ -67,7 +67,11 @@ def _by_tensorflow(dataset: str, location: Location) -> Check:
     answer = ask(("images", dataset, str(location.path)), _PATIENCE, without)
     if answer.why:
         return Check(dataset, "fault", answer.why)
-    return TypeAdapter(Check).validate_json("".join(answer.lines))
+    try:
+        return TypeAdapter(Check).validate_json(answer.lines[-1] if answer.lines else "")
+    except ValidationError:  # a library has printed something
+        said = printable(answer.lines[-1], 200) if answer.lines else "nothing"
+        return Check(dataset, "fault", f"what reads it said {said}")
 
 
 def check_images(dataset: str, location: Location) -> Check:

@@ -80,7 +80,7 @@ def _on_the_gpu() -> Iterator[Check]:
     except (OSError, StorageError) as error:
         found = f"short trainings find no place among the temporary files: {error}"
         yield Check("training", "fault", found, "set TMPDIR to a folder with 1 GB free")
-    yield gpu.check_sharing()
+    yield _guarded("sharing", gpu.check_sharing)
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:

@@ -3,14 +3,19 @@
 import os
 import platform
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from kreproduce import scheduling
 from kreproduce.doctor.check import Check, Value
 
 # What the processes of runs took at most (results/bench, memory; docs/speed.md).
 _SMALL, _LARGE = 3 * 10**9, 7.2 * 10**9
-_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of control groups, version 2 and 1
+# Of control groups, version 2 and 1: folder, controller, and the files with the limit and the use.
+_GROUPS = (
+    ("", "", "memory.max", "memory.current"),
+    ("memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
 
 
 def check_processor() -> Check:
@@ -36,9 +41,10 @@ def check_memory(root: Path = Path("/")) -> Check:
     whole, free = told.get("MemTotal"), told.get("MemAvailable")
     if whole is None or free is None:
         return Check("memory", "not applicable", "this system does not tell it in /proc/meminfo")
-    limit = _limit(root)
-    if limit is not None and limit < whole:
-        whole, free = limit, min(free, limit)
+    for limit, used in _limits(root):
+        if limit < whole:
+            whole = limit
+        free = min(free, max(0, limit - used))
     values: dict[str, Value] = {"memory": whole, "available": free}
     found = f"{whole / 1e9:,.1f} GB, of which {free / 1e9:,.1f} GB are available"
     if free < _SMALL:
@@ -67,13 +73,26 @@ def _told(path: Path) -> dict[str, int]:
     return {name: int(kb) * 1024 for name, kb in re.findall(r"(?m)^(\w+):\s+(\d+) kB$", text)}
 
 
-def _limit(root: Path) -> int | None:
-    """The memory that a container has; None where it is not limited, or nobody says."""
-    for name in _LIMITS:
-        try:
-            text = (root / "sys" / "fs" / "cgroup" / name).read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit():
-            return int(text)
-    return None
+def _limits(root: Path) -> Iterator[tuple[int, int]]:
+    """The memory that a container or a job may have and has used, by each group that it is in."""
+    try:
+        lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    groups = [line.split(":", 2)[1:] for line in lines if line.count(":") >= 2]
+    for folder, controller, most, used in _GROUPS:
+        own = next((path for names, path in groups if controller in names.split(",")), "/")
+        place = root / "sys" / "fs" / "cgroup" / folder
+        inner = PurePosixPath(own.lstrip("/"))
+        for group in (inner, *inner.parents):
+            limit = _number(place / group / most)
+            if limit is not None:
+                yield limit, _number(place / group / used) or 0
+
+
+def _number(path: Path) -> int | None:
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None

@@ -84,7 +84,7 @@ class Trials:
         environment: Mapping[str, str] | None = None,
     ):
         self._results = results
-        self._command = command or run_command(results, None)
+        self._command = command or run_command(results, None, "1")
         self._environment = os.environ | dict(environment or {})
 
     def train(self, experiment: Experiment, kill_after: int | None = None) -> Outcome:

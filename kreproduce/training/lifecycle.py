@@ -162,11 +162,12 @@ def run(
     folder.check_writable()
     with Interruptions() as interruptions:
         dataset = source.load()
-        folder.claim()
         try:
+            folder.claim()
             record = None if force else folder.record()
             if record is not None:
-                source.check(record)
+                if record.data.fingerprint != dataset.record.fingerprint:
+                    source.check(record)  # which says how
                 return Finished(record, "another process")
             checkpoint = None if force else folder.checkpoint(report.warn)
             life = _Life(folder, dataset.record, report, interruptions)

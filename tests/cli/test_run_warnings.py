@@ -5,28 +5,29 @@ import logging
 import pytest
 from support import write_images
 
-from kreproduce.cli import faults, run
+from kreproduce.cli import faults
 from kreproduce.data.sources import locate
 from kreproduce.errors import LockedError
 from kreproduce.experiment import resolve
-
-
-class Taken:
-    """A run's folder at which another process is: the images are read, and nothing is trained."""
-
-    def claim(self):
-        raise LockedError("another process is using it")
+from kreproduce.runs import RunFolder
+from kreproduce.training.run_experiment import run_experiment
 
 
 @pytest.fixture
-def said(capfd, monkeypatch):
+def said(capfd, monkeypatch, tmp_path):
     """Reads the images as `run` does; returns the lines on standard error."""
     monkeypatch.setattr(logging.getLogger("kreproduce"), "handlers", [faults.Warnings()])
+
+    def taken(folder):
+        """As if another process had come first: the images are read, and nothing is trained."""
+        raise LockedError("another process is using it")
+
+    monkeypatch.setattr(RunFolder, "claim", taken)
 
     def lines(folder):
         experiment = resolve({"dataset": "pets", "ch": 16, "classes": 2})
         with pytest.raises(LockedError):
-            run._train(experiment, locate("pets", folder), Taken(), None)
+            run_experiment(experiment, locate("pets", folder), tmp_path / "results")
         printed = capfd.readouterr()
         assert printed.out == ""
         return printed.err.splitlines()

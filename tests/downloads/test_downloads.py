@@ -238,14 +238,14 @@ def test_a_terminal_is_shown_a_bar_in_bytes(host, data):
 
 def test_a_host_that_falls_silent(host, data, monkeypatch):
     host.manner = "silent"
-    monkeypatch.setattr(download, "_SILENCE", 1.0)
+    monkeypatch.setattr(download, "_SILENCE", 5.0)
     end = threading.Timer(60, host.released.set)  # if nobody else ends it
     end.start()
     with pytest.raises(DataError) as caught:
         prepare("cifar10", data)
     end.cancel()
     assert str(caught.value) == (
-        f"{host.url.removeprefix('http://')} has sent nothing for 1 s, after 90.1 kB of 185.2 kB "
+        f"{host.url.removeprefix('http://')} has sent nothing for 5 s, after 90.1 kB of 185.2 kB "
         f"of {host.url}/{NAME}{WAY_OUT}"
     )
     assert not downloading(host)
@@ -258,7 +258,8 @@ def test_a_disk_that_fills_while_it_downloads(kreproduce, host, data):
     assert (result.code, result.imported) == (5, [])
     assert result.message.splitlines()[-1] == (
         f"kreproduce: {data} cannot be written: File too large (the archive of 'cifar10' has "
-        "185.2 kB); choose another folder with --data-dir"
+        "185.2 kB); choose another folder with TFDS_DATA_DIR, "
+        "or with --data-dir of `data prepare`"
     )
     assert not data.exists()
 
@@ -382,7 +383,8 @@ def test_a_disk_that_fills_while_it_unpacks(kreproduce, host, data, tmp_path):
     assert result.code == 5
     assert result.message.splitlines()[-1] == (
         f"kreproduce: {data}, where 'colorectal_histology' is unpacked, cannot be written: File "
-        "too large; choose another folder with --data-dir"
+        "too large; choose another folder with TFDS_DATA_DIR, "
+        "or with --data-dir of `data prepare`"
     )
     assert len(host.asked) == 1
     assert not list(data.rglob("*incomplete*"))

@@ -11,9 +11,8 @@ import pytest
 from tables.recorded import parsed, record_of
 
 from kreproduce.experiment import resolve
-from kreproduce.training import conditions, devices
+from kreproduce.training import conditions, devices, sessions
 from kreproduce.training.optimizer import Keras2RMSprop
-from kreproduce.training.sessions import changes
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def under(session, **changes):
 
 def test_equal_conditions_are_no_change(session):
     later = session.model_copy(update={"started": "2027-01-01T00:00:00+00:00", "epoch": 3})
-    assert changes(session, later) == []
+    assert sessions.changes(session, later) == []
 
 
 @pytest.mark.parametrize(
@@ -44,12 +43,12 @@ def test_equal_conditions_are_no_change(session):
     ids=lambda value: str(value)[:30],
 )
 def test_every_change_is_said(session, changes, said):
-    assert said in changes(session, under(session, **changes))
+    assert said in sessions.changes(session, under(session, **changes))
 
 
 def test_another_commit_and_an_edited_checkout_are_said(session):
     code = session.code.model_copy(update={"commit": "1" * 40, "dirty": True})
-    said = changes(session, session.model_copy(update={"code": code}))
+    said = sessions.changes(session, session.model_copy(update={"code": code}))
     assert said == [
         "changes since the commit was False and is True",
         f"the commit was {'0' * 40} and is {'1' * 40}",
@@ -117,7 +116,7 @@ def test_what_surrounds_a_run_is_recorded_and_compared(session, monkeypatch):
     now = found(device)
     assert (now.floatx, now.backend, now.cores) == ("float64", "jax", 5)
     assert now.environment["TF_ENABLE_ONEDNN_OPTS"] == "maybe"
-    said = changes(before, before.model_copy(update={"conditions": now}))
+    said = sessions.changes(before, before.model_copy(update={"conditions": now}))
     names = [sentence.partition(" was ")[0] for sentence in said]
     assert {"floatx", "backend", "cores", "TF_ENABLE_ONEDNN_OPTS"} <= {*names}
 
