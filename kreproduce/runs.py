@@ -43,7 +43,16 @@ from kreproduce.records import (
     read_record,
     weights_name,
 )
-from kreproduce.status import Status, lost, read_status
+from kreproduce.status import (
+    SUPERSEDED,
+    Entry,
+    Status,
+    is_superseded,
+    lost,
+    read_status,
+    strange,
+    way_out,
+)
 from kreproduce.strict import from_json
 from kreproduce.training import checkpoint as checkpoints
 from kreproduce.training.checkpoint import Checkpoint
@@ -95,7 +104,8 @@ class RunFolder:
             return None
         found = read_record(self.path)
         if isinstance(found, str):
-            raise StateError(f"{self.path}: {found}; --force runs it again")
+            advice = way_out(Entry(self.path, "damaged", why=found))
+            raise StateError(f"{self.path}: {found}; {advice}")
         return found
 
     def check_writable(self) -> None:
@@ -128,6 +138,7 @@ class RunFolder:
         with self.named(), self._storage():
             if not self.path.is_dir():
                 return None
+            self._check_own()
             self._check_settings(warn)
             found, damaged = checkpoints.newest(self.path / "checkpoints")
             for aside in damaged:
@@ -166,19 +177,37 @@ class RunFolder:
             if not taken:
                 self._refuse()
 
+    def check_replaceable(self) -> None:
+        """Refuse to remove what no run wrote, before a run begins from scratch.
+
+        Raises:
+            StateError: there is something of that kind.
+            StorageError: the folder cannot be read.
+        """
+        with self._storage():
+            names = strange(self.path) if self.path.is_dir() else []
+        if names:
+            raise StateError(
+                f"{self.path} has {printable(names[0])}, which no run wrote and which would be "
+                "removed; move it away"
+            )
+        if os.path.lexists(self._aside) and not is_superseded(self._aside):
+            raise StateError(f"{self._aside} is where {self.path} would be kept; move it away")
+
     def begin(self) -> None:
         """Make the claimed folder from scratch.
 
         What an unfinished run left is removed. A finished one is put aside, as NAME.old, until
-        the new one is finished.
+        the new one is finished. What no run wrote is not touched.
 
         Raises:
+            StateError: there is something that no run wrote, and that would be removed.
             StorageError: the folder cannot be written.
         """
         with self._storage():
+            self.check_replaceable()
             if (self.path / "record.json").exists():
-                shutil.rmtree(self._aside, ignore_errors=True)
-                self.path.rename(self._aside)
+                self._put_aside()
             elif self.path.exists():
                 shutil.rmtree(self.path)
             self.path.mkdir()
@@ -319,17 +348,33 @@ class RunFolder:
 
     def _clear_up(self) -> None:
         """Remove what a finished run no longer needs; its record says all, whatever fails here."""
-        for path in (self._aside, self.path / "checkpoints"):
+        for path in self._left():
             shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(StorageError):
             self.set_state("finished", epoch=self.experiment.epochs)
 
     def _is_untidy(self) -> bool:
         """Whether more is there than a finished run needs; a copy may lack its status."""
-        left = (self._aside, self.path / "checkpoints")
         status = read_status(self.path)
         unfinished = status is not None and status.state != "finished"
-        return unfinished or any(os.path.lexists(path) for path in left)
+        return unfinished or any(os.path.lexists(path) for path in self._left())
+
+    def _left(self) -> list[Path]:
+        """What is of no use beside a finished run."""
+        aside = [self._aside] if is_superseded(self._aside) else []
+        return [*aside, self.path / "checkpoints"]
+
+    def _put_aside(self) -> None:
+        """Keep a finished run until its successor is finished, too."""
+        files.write(self.path / SUPERSEDED, b"")
+        shutil.rmtree(self._aside, ignore_errors=True)
+        self.path.rename(self._aside)
+
+    def _check_own(self) -> None:
+        """Refuse a folder that has something in it, and nothing of a run."""
+        names = strange(self.path)
+        if names and len(names) == len(list(self.path.iterdir())):
+            raise StateError(f"is no run (it has {printable(names[0])}); move it away")
 
     def _check_unused(self) -> None:
         """Refuse a folder that has more than a run leaves that was stopped at once."""

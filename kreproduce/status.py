@@ -40,11 +40,13 @@ UNFINISHED: tuple[State, ...] = ("interrupted", "crashed", "failed")
 _ENDED: dict[str, State] = {"interrupted": "interrupted", "failed": "failed"}
 """What a process said of its own end; all else it leaves behind by crashing."""
 
+_NEWER = "is of version"
 _LARGEST = 2**20  # bytes of a status.json
 _NAMED = 3  # of the files that are no part of a run
 _LOCK = re.compile(r"(?!\.\.lock)(.+)\.lock(\.json)?", re.DOTALL)
 _PART = re.compile(
-    r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|predictions\.csv\.gz|[a-z_]+\.weights\.h5)"
+    r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|predictions\.csv\.gz"
+    r"|[a-z_]+\.weights\.h5|superseded)"
 )
 _CHECKPOINT = re.compile(r"epoch-(\d+)-step-(\d+)-")
 _BEFORE_THE_FIRST_CHECKPOINT = {"settings.json", "status.json", "checkpoints"}
@@ -149,6 +151,25 @@ def of(run: Path) -> Entry:
         return _foreign(run, f"cannot be read: {error.strerror or error}")
 
 
+SUPERSEDED = "superseded"
+"""The file that marks a finished run as put aside by the run that is to replace it."""
+
+
+def is_superseded(run: Path) -> bool:
+    """Whether a folder NAME.old was put aside by kreproduce, and is no copy of somebody's."""
+    return (run / SUPERSEDED).is_file()
+
+
+def strange(run: Path) -> list[str]:
+    """The names in a run's folder that no run wrote, without hidden ones; sorted.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    names = sorted(path.name for path in run.iterdir())
+    return [name for name in names if not (_is_part(name) or name.startswith("."))]
+
+
 def lost(run: Path) -> str | None:
     """What shows that a run without a whole checkpoint had one, and so cannot begin either.
 
@@ -187,7 +208,7 @@ def _of_folder(run: Path) -> Entry:
     lock, status = Lock(run), read_status(run)
     if lock.is_held():
         return _at(Entry(run, "running", holder=lock.holder()), status)
-    if run.name.endswith(".old"):
+    if is_superseded(run) and run.name.endswith(".old"):
         return Entry(run, "superseded", why="finished, and kept until its successor is finished")
     record = read_record(run)
     if isinstance(record, Record):
@@ -219,6 +240,17 @@ def _unfinished(run: Path, status: Status | None) -> Entry:
         why = f"no checkpoint is left to go on from ({sign})"
         entry = replace(entry, state="damaged", why=why)
     return _at(entry, status)
+
+
+def way_out(entry: Entry) -> str:
+    """What to do about a run that is damaged or foreign; never to discard what may be whole."""
+    if "cannot be read" in (entry.why or ""):
+        return "mend that first"
+    if entry.state == "foreign":
+        return "move it away"
+    if _NEWER in (entry.why or ""):
+        return "use the version of kreproduce that wrote it"
+    return "restore it from a copy, or start from scratch with --force"
 
 
 def _at(entry: Entry, status: Status | None) -> Entry:

@@ -20,8 +20,8 @@ from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment import resolve
 from kreproduce.records import Code
 from kreproduce.runs import Epoch, RunFolder, code_version
+from kreproduce.status import SUPERSEDED, read_status
 from kreproduce.status import read as read_states
-from kreproduce.status import read_status
 from kreproduce.training.checkpoint import Checkpoint
 
 EXPERIMENT = resolve({"dataset": "digits"})
@@ -144,6 +144,40 @@ def test_a_finished_run_is_put_aside_until_the_new_one_is_finished(folder):
     assert not aside.exists()
 
 
+def test_a_copy_called_old_is_somebodys_own(folder, tmp_path):
+    """A backup, say: it is neither removed nor replaced."""
+    finish(folder)
+    copy = folder.path.with_name(folder.path.name + ".old")
+    shutil.copytree(folder.path, copy)
+    before = tree(copy)
+    folder.tidy()
+    with pytest.raises(StateError, match=rf"{copy} is where .* would be kept; move it away"):
+        begin(folder)
+    folder.close()
+    assert tree(copy) == before
+    states = {entry.run: (entry.state, entry.why) for entry in read_states(tmp_path / "results")}
+    assert states[copy.name] == ("damaged", f"its record is that of {folder.path.name}")
+
+
+@pytest.mark.parametrize("there", ["nothing else", "a record", "checkpoints"])
+def test_what_no_run_wrote_is_not_removed(folder, there):
+    """Not by --force either, which begins without looking for a checkpoint."""
+    if there == "a record":
+        finish(folder)
+    elif there == "checkpoints":
+        begin(folder)
+        folder.save(checkpoint(1, 1))
+        folder.close()
+    folder.path.mkdir(parents=True, exist_ok=True)
+    (folder.path / "thesis.tex").write_text("dear to somebody")
+    with pytest.raises(StateError, match=r"has thesis.tex, which no run wrote .*; move it away"):
+        begin(folder)
+    assert (folder.path / "thesis.tex").exists()
+    if there == "nothing else":
+        with pytest.raises(StateError, match=r"is no run \(it has thesis.tex\); move it away"):
+            folder.checkpoint(refuse)
+
+
 def test_a_second_process_is_refused_and_harms_nothing(folder, tmp_path):
     assert not folder.is_locked()
     begin(folder)
@@ -205,7 +239,10 @@ def test_the_same_process_is_refused_too(folder, tmp_path):
 def test_a_damaged_or_foreign_record_is_refused(folder, content):
     folder.path.mkdir(parents=True)
     (folder.path / "record.json").write_text(content)
-    with pytest.raises(StateError, match="; --force runs it again"):
+    with pytest.raises(
+        StateError,
+        match="; restore it from a copy, or start from scratch with --force|reads 1; use the version",
+    ):
         folder.record()
 
 
@@ -314,7 +351,7 @@ def test_settings_that_were_changed_are_refused_by_name(folder):
     begin(folder)
     path = folder.path / "settings.json"
     path.write_text(path.read_text().replace('"ch": 16', '"ch": 32'))
-    with pytest.raises(StateError, match=r"settings\.json has ch 32, and this run 16; give it"):
+    with pytest.raises(StateError, match=r"settings\.json has ch 32, and this run 16; restore it"):
         folder.checkpoint(refuse)
 
 
@@ -365,6 +402,7 @@ def test_a_run_that_was_killed_after_its_record_is_tidied(folder, left):
         (folder.path / "checkpoints").mkdir()
     elif left == "old":
         aside.mkdir()
+        (aside / SUPERSEDED).touch()
     else:
         folder.set_state(left, 3)
     folder.tidy()

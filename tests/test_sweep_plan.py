@@ -216,7 +216,7 @@ def test_a_record_of_something_else_is_not_done(tmp_path, content):
     (planned.folder.path / "record.json").write_bytes(data)
     assert (planned.state, planned.is_open) == ("damaged", False)
     assert planned.fault.startswith("damaged: ")
-    assert planned.fault.endswith("`kreproduce run` with --force starts it from scratch")
+    assert planned.fault.endswith("restore it from a copy, or start from scratch with --force")
 
 
 def test_a_run_whose_checkpoints_are_lost_is_not_begun_again(tmp_path):
@@ -236,7 +236,23 @@ def test_a_folder_of_something_else_is_not_begun(tmp_path):
     assert (planned.state, planned.is_open) == ("missing", True)
     (planned.folder.path / "thesis.tex").touch()
     assert (planned.state, planned.is_open) == ("foreign", False)
-    assert planned.fault.endswith("is no run (a folder, and not of a run); move it away")
+    assert planned.fault == "foreign: a folder, and not of a run; move it away"
+
+
+@pytest.mark.parametrize(
+    ("record", "way_out"),
+    [
+        ('{"record_version": 2}', "use the version of kreproduce that wrote it"),
+        ("{", "restore it from a copy, or start from scratch with --force"),
+    ],
+)
+def test_nothing_advises_to_discard_what_may_be_whole(tmp_path, record, way_out):
+    planned = job(tmp_path, digits())
+    planned.folder.path.mkdir(parents=True)
+    (planned.folder.path / "record.json").write_text(record)
+    assert planned.fault.endswith(f"; {way_out}")
+    with pytest.raises(StateError, match=f"; {way_out}$"):
+        planned.folder.record()
 
 
 @pytest.mark.parametrize("text", ["[" * 50_000, "[]", "{", '{"state": ["running"]}', "3"])

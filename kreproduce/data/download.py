@@ -129,7 +129,8 @@ def _wait(
         if time.monotonic() - since > _SILENCE:
             raise DataError(
                 f"{_host(archive)} has sent nothing for {_SILENCE:.0f} s, after {_bytes(latest)} "
-                f"of {_bytes(archive.size)} of {archive.url}: {_again(dataset, archive, scratch.parent)}"
+                f"of {_bytes(archive.size)} of {archive.url}: "
+                f"{_again(dataset, archive, scratch.parent)}"
             )
 
 
@@ -152,7 +153,8 @@ def _fault(dataset: str, archive: Archive, outcome: Outcome, scratch: Path) -> D
     if outcome.fault == "installation":
         return DataError(
             f"TensorFlow Datasets cannot download '{dataset}' ({printable(outcome.reason)}): "
-            f"install kreproduce in a new virtual environment, or {_by_hand(dataset, archive, scratch.parent)}"
+            "install kreproduce in a new virtual environment, or "
+            f"{_by_hand(dataset, archive, scratch.parent)}"
         )
     if outcome.fault == "content":
         return DataError(

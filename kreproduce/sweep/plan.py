@@ -42,13 +42,11 @@ class Job:
 
     @property
     def fault(self) -> str | None:
-        """Why it can be neither run nor counted as done; None if it can."""
+        """Why it can be neither run nor counted as done, and what to do; None if it can."""
         entry = self.look()
         if entry.state not in ("damaged", "foreign"):
             return None
-        if entry.state == "foreign":
-            return f"{entry.path} is no run ({entry.why}); move it away"
-        return f"damaged: {entry.why}; `kreproduce run` with --force starts it from scratch"
+        return f"{entry.state}: {entry.why}; {status.way_out(entry)}"
 
     @property
     def epochs_done(self) -> int:

@@ -169,6 +169,8 @@ def run(
                 if record.data.fingerprint != dataset.record.fingerprint:
                     source.check(record)  # which says how
                 return Finished(record, "another process")
+            if force:
+                folder.check_replaceable()
             checkpoint = None if force else folder.checkpoint(report.warn)
             life = _Life(folder, dataset.record, report, interruptions)
             life.check(checkpoint)

@@ -312,9 +312,12 @@ def test_what_can_only_be_refused_is_not_started(kreproduce, files):
     assert result.message.splitlines() == [
         "1 of 1 run failed; when that is mended, the same command goes on with them:",
         f"  {name}: damaged: no checkpoint is left to go on from (it has history.csv); "
-        "`kreproduce run` with --force starts it from scratch",
+        "restore it from a copy, or start from scratch with --force",
     ]
     assert tree(kreproduce.folder) == before
+    both = kreproduce("sweep", *files[:2], "--fail-fast")
+    assert (both.code, both.imported) == (8, [])
+    assert both.output.endswith("1 not started, because of --fail-fast\n")
 
 
 @pytest.mark.slow
@@ -336,7 +339,7 @@ def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreprodu
     )
     assert {line.split(":")[0].strip() for line in message[1:]} == {failing, killed}
     text = "\n".join(sorted(message[1:], key=lambda line: killed in line))
-    assert f"{failing}: results/runs/{failing} is no run (a file); move it away" in text
+    assert f"{failing}: foreign: a file; move it away" in text
     assert f"{killed}: killed by SIGKILL" in text
     assert f"(results/logs/{killed}.log)" in text
     assert states(kreproduce, files)[1:] == ["crashed", "done"]

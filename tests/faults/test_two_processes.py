@@ -4,13 +4,16 @@ import re
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from faults import toy
 from faults.outcome import outcome
 from faults.real import SETTINGS, Process, environment, run
 
 from kreproduce import status
+from kreproduce.errors import StateError
 
 DRIVER = str(Path(__file__).with_name("driver.py"))
 OTHER = [sys.executable, DRIVER, "run", "digits", *SETTINGS]
@@ -57,3 +60,32 @@ def test_many_processes_at_once(reference, tmp_path, tally):
     assert sum("epoch 3/3" in end.said for end in ends) == 1
     assert outcome(tmp_path) == reference.outcome
     tally("a second process", 3)
+
+
+def test_another_process_finishes_it_while_the_images_are_read(tmp_path):
+    """Seen when the run is claimed, and not trained a second time."""
+
+    class Slow(toy.Images):
+        def load(self):
+            others.append(toy.train(tmp_path))
+            return super().load()
+
+    others = []
+    done = toy.train(tmp_path, source=Slow())
+    assert [other.by for other in others] == ["this run"]
+    assert (done.by, done.record) == ("another process", others[0].record)
+
+
+def test_another_process_finishes_it_on_other_images(tmp_path):
+    class Slow(toy.Images):
+        def load(self):
+            toy.train(tmp_path)
+            found = super().load()
+            other = found.record.model_copy(update={"fingerprint": "0" * 64})
+            return replace(found, record=other)
+
+        def check(self, record):
+            raise StateError("other images")
+
+    with pytest.raises(StateError, match="other images"):
+        toy.train(tmp_path, source=Slow())

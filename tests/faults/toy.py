@@ -94,7 +94,7 @@ class Quiet(Report):
         self.warn = warn
 
 
-def train(results, learner=None, *, force=False, warn=lambda text: None):
+def train(results, learner=None, *, source=None, force=False, warn=lambda text: None):
     """Run the toy to its record, as `kreproduce run` does a network."""
     folder, toy = RunFolder(results, EXPERIMENT), learner or Toy()
-    return lifecycle.run(folder, Images(), lambda *_: toy, Quiet(warn), force=force)
+    return lifecycle.run(folder, source or Images(), lambda *_: toy, Quiet(warn), force=force)

@@ -290,6 +290,7 @@ app(sys.argv[1:])
     folder = only_run(tmp_path)
     aside = folder.with_name(f"{folder.name}.old")
     aside.mkdir()  # as if it had been run before
+    (aside / "superseded").touch()
     left = folder / "checkpoints"
     assert left.is_dir()
     assert json.loads((folder / "status.json").read_text())["state"] == "running"
