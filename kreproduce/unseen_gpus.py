@@ -91,8 +91,8 @@ def _cause(machine: Machine, library: str) -> str:
     if machine.chosen and not _is_there(machine.chosen[0], machine.gpus):
         return (
             f"CUDA_VISIBLE_DEVICES={printable(machine.chosen[0])} is none of them; unset it, or "
-            "name GPUs in it by number from 0 or by UUID as `nvidia-smi -L` lists them, with commas "
-            "between"
+            "name GPUs in it with commas between, by number from 0 or by UUID as `nvidia-smi -L` "
+            "lists them"
         )
     # Where there is no nvidia-smi, as in a container, the driver may work all the same.
     missing = _missing(library) if machine.fault in (None, NO_TOOL) else None
