@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from support import TWO_GPUS, says
 
 from kreproduce import nvidia
+from kreproduce.data.dataset import Subset
 from kreproduce.errors import SettingsError
+from kreproduce.experiment import resolve
 from kreproduce.training import devices
 from kreproduce.training.devices import Devices
 from kreproduce.training.out_of_memory import is_out_of_memory
@@ -118,6 +122,31 @@ def test_a_last_batch_that_leaves_a_device_with_nothing_is_refused(images):
     several = Devices(True, ("A",) * 4, tuple(f"GPU:{i}" for i in range(4)))
     with pytest.raises(SettingsError, match=f"the last has {images % 8}, which 4 devices cannot"):
         devices.check_batch(8, images, several)
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "last"), [(11, 12, 44), (12, 8, 8), (12, 12, None)], ids=str
+)
+def test_all_batches_of_a_run_are_looked_at_before_it_begins(monkeypatch, validation, test, last):
+    """Four views of each image validate here; what is shown last is the test."""
+    from kreproduce.training import learner
+
+    class AssembledError(LookupError):
+        """As far as it need come."""
+
+    def assemble(*_, **__):
+        raise AssembledError
+
+    def images(number):
+        return Subset(np.zeros((number, 8, 8, 3), "uint8"), np.zeros(number, "int32"))
+
+    monkeypatch.setattr(learner, "assemble", assemble)
+    experiment = resolve({"dataset": "digits", "batch_size": 6, "validation": "fourfold"})
+    data = SimpleNamespace(train=images(18), validation=images(validation), test=images(test))
+    three = Devices(True, ("A",) * 3, tuple(f"GPU:{i}" for i in range(3)))
+    with pytest.raises(SettingsError if last else AssembledError) as found:
+        learner.NetworkLearner(experiment, data, three, None)
+    assert not last or f"of {last} images in batches of 6 the last has 2" in str(found.value)
 
 
 def test_images_stay_on_gpus_that_have_the_memory(monkeypatch):
