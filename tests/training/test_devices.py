@@ -1,5 +1,6 @@
 """Which devices a run takes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import pytest
 import tensorflow as tf
 from support import TWO_GPUS, says
 
-from kreproduce import nvidia
+from kreproduce import nvidia, scheduling
 from kreproduce.data.dataset import Subset
 from kreproduce.errors import SettingsError
 from kreproduce.experiment import resolve
+from kreproduce.runs import RunFolder
 from kreproduce.training import devices
 from kreproduce.training.devices import Devices
 from kreproduce.training.out_of_memory import is_out_of_memory
@@ -165,6 +167,26 @@ def test_the_steps_between_two_returns_to_python():
     assert Devices(True, ("A",)).steps_per_execution == 8
     assert Devices(True, ("A",), steps_at_once=2).steps_per_execution == 2
     assert Devices(False, ("A",)).steps_per_execution == 1
+
+
+@pytest.mark.parametrize(("force", "steps"), [(False, 5), (True, 8)], ids=str)
+def test_a_run_that_goes_on_keeps_the_steps_of_its_last_session(
+    monkeypatch, tmp_path, force, steps
+):
+    from kreproduce.training import learner, lifecycle, run_experiment
+
+    experiment = resolve({"dataset": "digits"})
+    conditions = {"devices": ["A"], "backend": "tensorflow", "steps_per_execution": 5}
+    path = RunFolder(tmp_path, experiment).path
+    path.mkdir(parents=True)
+    (path / "settings.json").write_text(json.dumps({"session": {"conditions": conditions}}))
+    taken = []
+    monkeypatch.setattr(scheduling, "keep_memory", lambda: None)
+    monkeypatch.setattr(devices, "find", lambda *_: Devices(True, ("A",)))
+    monkeypatch.setattr(learner, "NetworkLearner", lambda e, images, found, i: taken.append(found))
+    monkeypatch.setattr(lifecycle, "run", lambda f, s, learner_of, r, force: learner_of(None, None))
+    run_experiment.run_experiment(experiment, results=tmp_path, force=force)
+    assert [found.steps_per_execution for found in taken] == [steps]
 
 
 def test_batches_are_filled_up_where_xla_compiles_and_no_replica_gets_only_filling():
