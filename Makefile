@@ -1,9 +1,16 @@
 # On a machine with Python 3.11 or 3.12 and make, every target sets itself up first.
 #
 # It does so in .venv-gpu, with the extra cuda, where nvidia-smi lists a GPU that nobody hides, or with
-# GPU=1; or else in .venv. With GPU=0 nothing sees a GPU.
+# `make GPU=1`; or else in .venv. With `make GPU=0` nothing sees a GPU. A variable GPU of the environment
+# is not asked: elsewhere it is the number of a GPU.
+ifneq ($(origin GPU),command line)
+  override GPU :=
+endif
 ifeq ($(GPU),)
-  CHOSEN := $(if $(filter undefined,$(origin CUDA_VISIBLE_DEVICES)),all,$(filter-out -1,$(CUDA_VISIBLE_DEVICES)))
+  COMMA := ,
+  HIDING := -1 NoDevFiles none void
+  FIRST := $(firstword $(subst $(COMMA), ,$(CUDA_VISIBLE_DEVICES)))
+  CHOSEN := $(if $(filter undefined,$(origin CUDA_VISIBLE_DEVICES)),all,$(filter-out $(HIDING),$(FIRST)))
   override GPU := $(if $(CHOSEN),$(if $(filter GPU,$(shell timeout 20 nvidia-smi -L 2>/dev/null)),1))
 endif
 ifneq ($(GPU),$(filter 0 1,$(GPU)))
@@ -14,7 +21,7 @@ ifeq ($(GPU),0)
 endif
 VENV := .venv$(if $(filter 1,$(GPU)),-gpu)
 BIN := $(VENV)/bin
-HAS_GPU := import sys; from kreproduce import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or GPU=0 hides it")
+HAS_GPU := import sys; from kreproduce import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or make GPU=0 hides it")
 NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
@@ -70,7 +77,8 @@ tables: $(VENV)/ready         ## write tables, claims, figure and report from th
 	$(BIN)/kreproduce table all --write
 	$(BIN)/kreproduce claims --write
 	$(BIN)/kreproduce plot frontier
-	$(BIN)/kreproduce claims --format report > docs/reproduction.md
+	$(BIN)/kreproduce claims --format report > docs/reproduction.md.new
+	mv docs/reproduction.md.new docs/reproduction.md
 
 table-%: $(VENV)/ready        ## make table-5
 	$(BIN)/kreproduce table $*

@@ -18,6 +18,8 @@ NO_TOOL = "there is no nvidia-smi"
 """The fault of a machine that does not have it."""
 
 _CHOSEN = re.compile(r"[0-9]+|(GPU|MIG)-\S+")
+# What schedulers and containers write for a job without GPUs is meant so; "all" is a mistake.
+_HIDES = re.compile(r"|-[0-9]+|nodevfiles|none|void", re.IGNORECASE)
 _LISTED = re.compile(r"(?:GPU [0-9]+: (?P<name>.*?)|.*?) *\(UUID: (?P<uuid>(?:GPU|MIG)-[-/\w]+)\)")
 
 
@@ -42,7 +44,7 @@ class Machine:
         gpus: what nvidia-smi lists, with a divided one's parts in its place.
         fault: why it lists none, in a few words; None if it does.
         device_files: those of GPUs in /dev, which are there as soon as the driver is loaded.
-        chosen: what CUDA_VISIBLE_DEVICES names; None if it is not set, empty if it names none.
+        chosen: what CUDA_VISIBLE_DEVICES names; None if it is not set, empty if it hides all.
     """
 
     gpus: tuple[Gpu, ...] = ()
@@ -101,15 +103,24 @@ def memory() -> int | None:
 def chosen() -> tuple[str, ...] | None:
     """The GPUs that CUDA_VISIBLE_DEVICES names; None if it is not set.
 
-    As CUDA has it: the first that is no device ends the list, so "", "-1" and what schedulers
-    write for a job without GPUs ("NoDevFiles") name none.
+    As CUDA has it, the first that is no device ends the list, so "", "-1" and what schedulers
+    write for a job without GPUs ("NoDevFiles") name none. Other text that begins with no device,
+    say "all", hides nothing on purpose: it is given as it is, as the name of a GPU that is not
+    there.
     """
     value = os.environ.get("CUDA_VISIBLE_DEVICES")
     if value is None:
         return None
     names = [name.strip() for name in value.split(",")]
     end = next((i for i, name in enumerate(names) if not _CHOSEN.fullmatch(name)), len(names))
+    if end == 0 and not _HIDES.fullmatch(names[0]):
+        return (value.strip(),)
     return tuple(names[:end])
+
+
+def may_name(chosen: str) -> bool:
+    """Whether CUDA takes it for a GPU's name: a number, or the beginning of a UUID."""
+    return _CHOSEN.fullmatch(chosen) is not None
 
 
 def _nvidia_smi() -> tuple[tuple[Gpu, ...], str | None]:

@@ -18,7 +18,7 @@ from kreproduce.interpreter import python
 _PATIENCE = 180.0  # seconds; importing a backend from a slow disk takes a minute
 _PROPER = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # By which a backend is told to compute on the CPU.
-_TO_THE_CPU = {"jax": "JAX_PLATFORMS", "torch": "KERAS_TORCH_DEVICE"}
+_TO_THE_CPU = {"jax": ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"), "torch": ("KERAS_TORCH_DEVICE",)}
 _CUDNN = "nvidia-cudnn-cu12<9.11"  # as of the extra `cuda`
 # What a backend answers when it is asked why it has no GPU.
 _QUESTIONS = {
@@ -48,9 +48,9 @@ def check(library: str) -> None:
     Raises:
         SettingsError: there is one; says what is missing and the command that mends it.
     """
-    told = os.environ.get(_TO_THE_CPU.get(library, ""), "").partition(",")[0]
+    told = {os.environ.get(name, "").partition(",")[0] for name in _TO_THE_CPU.get(library, ())}
     machine = gpus.detect()
-    if machine.expects_gpu and told != "cpu":
+    if machine.expects_gpu and "cpu" not in told:
         raise SettingsError(why(machine, library))
 
 
@@ -88,10 +88,11 @@ def why(machine: Machine, library: str) -> str:
 
 def _cause(machine: Machine, library: str) -> str:
     """What is wrong, and what mends it."""
-    if machine.gpus and machine.chosen and not _is_there(machine.chosen[0], machine.gpus):
+    if machine.chosen and not _is_there(machine.chosen[0], machine.gpus):
         return (
             f"CUDA_VISIBLE_DEVICES={printable(machine.chosen[0])} is none of them; unset it, or "
-            "name one that `nvidia-smi -L` lists"
+            "name GPUs in it with commas between, by number from 0 or by UUID as `nvidia-smi -L` "
+            "lists them"
         )
     # Where there is no nvidia-smi, as in a container, the driver may work all the same.
     missing = _missing(library) if machine.fault in (None, NO_TOOL) else None
@@ -106,7 +107,12 @@ def _cause(machine: Machine, library: str) -> str:
 
 
 def _is_there(name: str, listed: tuple[Gpu, ...]) -> bool:
-    """Whether CUDA knows one of these GPUs by a number or the beginning of a UUID."""
+    """Whether CUDA knows one of these GPUs by a number or the beginning of a UUID.
+
+    Where none are listed, whether it may.
+    """
+    if not listed:
+        return gpus.may_name(name)
     if name.isdigit():
         return int(name) < len(listed)
     return any(gpu.uuid.startswith(name) for gpu in listed)

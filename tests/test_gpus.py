@@ -103,7 +103,7 @@ def test_a_machine_without_gpus(monkeypatch, tmp_path, devices):
     assert not gpus.detect().expects_gpu
 
 
-@pytest.mark.parametrize("hidden", ["", "-1", "NoDevFiles"])
+@pytest.mark.parametrize("hidden", ["", "-1", "-1,0", "NoDevFiles", "none", "void"])
 def test_who_hides_the_gpus_expects_none(nvidia_smi, monkeypatch, hidden):
     nvidia_smi(says(TWO_GPUS))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)

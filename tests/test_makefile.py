@@ -57,7 +57,10 @@ def test_without_a_gpu_it_is_the_environment_for_the_cpu(make, given, environmen
         ([], {"CUDA_VISIBLE_DEVICES": "1"}, GPU),
         ([], {"CUDA_VISIBLE_DEVICES": "-1"}, CPU),
         ([], {"CUDA_VISIBLE_DEVICES": ""}, CPU),
-        ([], {"GPU": "0"}, CPU),
+        ([], {"CUDA_VISIBLE_DEVICES": "-1,0"}, CPU),
+        ([], {"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, CPU),
+        ([], {"GPU": "0"}, GPU),
+        ([], {"GPU": "2"}, GPU),
         (["GPU=0"], {}, CPU),
         (["GPU="], {}, GPU),
     ],
@@ -89,6 +92,13 @@ def test_gpus_are_hidden_from_whoever_forces_the_cpu(make, tmp_path):
 
 def test_another_value_is_refused(make):
     assert "GPU=yes is neither 1, to compute on NVIDIA GPUs, nor 0" in make("GPU=yes", "run")
+
+
+def test_a_report_that_fails_leaves_the_last_one(make):
+    """The shell empties what it writes to before the command begins."""
+    last = make("tables").splitlines()[-2:]
+    assert last[0].endswith("> docs/reproduction.md.new")
+    assert last[1] == "mv docs/reproduction.md.new docs/reproduction.md"
 
 
 def test_what_asks_for_a_gpu_is_refused_without_one(make, nvidia_smi, monkeypatch):

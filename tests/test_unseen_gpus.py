@@ -132,10 +132,24 @@ def test_a_variable_that_names_none_of_the_gpus(installed, chosen, is_there):
     assert (f"CUDA_VISIBLE_DEVICES={chosen} is none of them; unset it" in message) != is_there
 
 
+@pytest.mark.parametrize("chosen", ["all", "0-3", "cuda:0", "GPU0", "0 1"])
+@pytest.mark.parametrize("has_tool", [True, False], ids=["listed", "not listed"])
+def test_who_means_gpus_and_names_none_is_told_how_to(
+    nvidia_smi, monkeypatch, tmp_path, chosen, has_tool
+):
+    """To hide them is something else."""
+    nvidia_smi(says(TWO_GPUS) if has_tool else "exit 9")
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(gpus, "_DEVICE_FILES", tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    with pytest.raises(SettingsError, match=f"CUDA_VISIBLE_DEVICES={chosen} is none of them; uns"):
+        unseen_gpus.check("tensorflow")
+
+
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_a_backend_that_sees_none_is_refused(nvidia_smi, monkeypatch, backend):
     nvidia_smi(says(TWO_GPUS))
-    for variable in ("JAX_PLATFORMS", "KERAS_TORCH_DEVICE"):
+    for variable in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "KERAS_TORCH_DEVICE"):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(SettingsError, match=r"2 NVIDIA GPUs \(NVIDIA H200, Tesla V100-SXM2-16GB\)"):
         unseen_gpus.check(backend)
@@ -171,6 +185,7 @@ def test_no_process_is_asked_where_there_is_no_gpu(nvidia_smi, monkeypatch, tmp_
         ("tensorflow", "CUDA_VISIBLE_DEVICES", ""),
         ("jax", "CUDA_VISIBLE_DEVICES", "-1"),
         ("jax", "JAX_PLATFORMS", "cpu"),
+        ("jax", "JAX_PLATFORM_NAME", "cpu"),
         ("torch", "KERAS_TORCH_DEVICE", "cpu"),
     ],
 )

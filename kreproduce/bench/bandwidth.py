@@ -52,8 +52,10 @@ def bytes_of_step(experiment: Experiment, *, gpu: bool) -> int:
       twice and its input again, and writes the input's gradient;
     - batch normalisation reads its input twice and writes once; backward it reads input and
       gradient twice and writes once;
-    - the scaling of squeeze-and-excitation and the addition read one tensor more than is fused, and
-      an average reads its input;
+    - the scaling of squeeze-and-excitation reads its input and writes its output; backward it reads
+      input and gradient and writes the input's gradient: five in all;
+    - padding reads and writes once forward and once backward;
+    - the addition reads one tensor more than is fused, and an average reads its input;
     - activations, dropout and interleaving are fused.
 
     Args:

@@ -19,6 +19,7 @@ from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import Views, training_views, validation_views
 from kreproduce.training.devices import Devices
 from kreproduce.training.out_of_memory import memory_of
+from kreproduce.training.store import kept_of
 
 IMAGES = 27_558
 _CHOSEN = (
@@ -70,7 +71,9 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
     with memory_of(experiment):
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)
-        assembly = assemble(experiment, images.train.images.shape[1:], devices, lowering)
+        shape = images.train.images.shape[1:]
+        kept = kept_of(images, devices)  # as of a run
+        assembly = assemble(experiment, shape, devices, lowering, kept=kept)
         views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
         batches = assembly.batches(views, experiment.batch_size)
         assembly.model.fit(batches, shuffle=False, verbose=0)

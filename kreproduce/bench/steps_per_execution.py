@@ -123,9 +123,40 @@ def measured(results: Path, device: str, devices: int, backend: str) -> int | No
     return max(found)[1] if found else None
 
 
-def apply(devices: "Devices", backend: str, results: Path) -> "Devices":
-    """The devices with the number of steps that was measured for them, where that is used."""
+def begun_with(settings: Path, devices: "Devices", backend: str) -> int | None:
+    """The number that a run's last session had; None of a new run, or of other devices.
+
+    So a bench meanwhile leaves a run that goes on under the conditions that it began under.
+
+    Args:
+        settings: what the run wrote down of that session, its settings.json.
+        devices: on which it goes on.
+        backend: of Keras.
+    """
+    try:
+        conditions = json.loads(settings.read_bytes())["session"]["conditions"]
+        where = (conditions["devices"], conditions["backend"])
+        number = conditions["steps_per_execution"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    fits = type(number) is int and 1 <= number <= MOST
+    return number if where == ([*devices.names], backend) and fits else None
+
+
+def apply(
+    devices: "Devices", backend: str, results: Path, settings: Path | None = None
+) -> "Devices":
+    """The devices with the number of steps to take on them, where a number is used.
+
+    Args:
+        devices: which.
+        backend: of Keras.
+        results: the folder below which benches are written.
+        settings: of a run that may go on, see `begun_with`; None of one that starts over.
+    """
     if not devices.gpu or backend != "tensorflow":
         return devices
-    number = measured(results, devices.names[0], len(devices.names), backend)
+    number = begun_with(settings, devices, backend) if settings else None
+    if number is None:
+        number = measured(results, devices.names[0], len(devices.names), backend)
     return replace(devices, steps_at_once=number)

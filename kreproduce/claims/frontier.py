@@ -26,7 +26,8 @@ def svg(protocols: Sequence[Matched]) -> bytes:
     """A row of two panels for each protocol, parameters and computations; equal runs, equal bytes.
 
     The paper's networks stand in grey in every panel: their protocol is another, unless the runs
-    are of it, so that only the order may be compared.
+    are of it, so that only the order may be compared. Computations are those of the network
+    trained, but of runs of the paper's protocol as the paper counts them.
     """
     # matplotlib refuses to be imported under an unknown one; nothing here opens a window.
     os.environ["MPLBACKEND"] = "agg"
@@ -75,7 +76,9 @@ def _draw_measured(panel: "Axes", runs: Matched, count: str) -> None:
     for network in runs.table.networks:
         contrast = Contrast(runs.table, {network: 1.0})
         record = runs.records[network, contrast.seeds[0]]
-        size = record.parameters if count == "parameters" else record.computations_trained
+        # The paper's are as it counts them; in its own protocol so are ours.
+        trained = record.computations if runs.is_papers else record.computations_trained
+        size = record.parameters if count == "parameters" else trained
         value = 100 * contrast.value
         error = None
         if contrast.is_decidable:

@@ -14,6 +14,7 @@ import jinja2
 
 from kreproduce import paper
 from kreproduce.audit import audit, cells, checks_by_verdict, findings_by_kind, not_computed
+from kreproduce.claims import planned
 from kreproduce.claims.decide import VERDICTS, Decision, Verdict
 from kreproduce.claims.report import (
     NOTES,
@@ -27,15 +28,11 @@ from kreproduce.claims.report import (
     verdicts_table,
 )
 from kreproduce.claims.statistics import CONFIDENCE, Contrast
-from kreproduce.data import heldout
 from kreproduce.experiment import Experiment, of_row
 from kreproduce.network.architecture import STRIDES
 from kreproduce.records import Record
 from kreproduce.tables.measured import Measured, measured
 from kreproduce.training.schedule import FLOOR, PEAK_EPOCH, learning_rate
-
-PLANNED_NETWORKS, PLANNED_SEEDS = 11, 3
-"""Of the reduced protocol; configs/reduced has a file for each network."""
 
 _ABLATIONS = {
     "channels per group, from 32 down to 2": ("C01", "C02"),
@@ -153,13 +150,15 @@ class _Reduced:
     """The runs of the reduced protocol, whether or not they can be compared yet.
 
     Attributes:
-        runs: how many are on record.
+        runs: how many of the planned ones are on record.
+        more: how many others there are of the planned networks, with other seeds.
         planned: how many there are to be.
         networks, seeds: planned.
         first: when the first was complete, in UTC; empty without runs.
     """
 
     runs: int
+    more: int
     planned: int
     networks: int
     seeds: int
@@ -167,14 +166,21 @@ class _Reduced:
 
     @classmethod
     def of(cls, found: Report) -> "_Reduced":
-        runs = [record for record in found.records if _is_reduced(record)]
-        first = min((record.finished for record in runs), default="")
-        planned = PLANNED_NETWORKS * PLANNED_SEEDS
-        return cls(len(runs), planned, PLANNED_NETWORKS, PLANNED_SEEDS, first)
+        runs = [record for record in found.records if planned.is_planned(record.settings)]
+        every = [record for record in found.records if _is_reduced(record)]
+        networks, seeds = len(planned.networks()), len(planned.SEEDS)
+        return cls(
+            runs=len(runs),
+            more=len(every) - len(runs),
+            planned=networks * seeds,
+            networks=networks,
+            seeds=seeds,
+            first=min((record.finished for record in runs), default=""),
+        )
 
 
 def _is_reduced(record: Record) -> bool:
-    return record.data.name == heldout.NAME and not record.partial
+    return planned.is_of_a_network(record.settings)
 
 
 @dataclass(frozen=True)
@@ -217,7 +223,7 @@ class _Protocol:
         return cls(
             name=section.runs.protocol,
             is_papers=section.runs.is_papers,
-            is_reduced=all(map(_is_reduced, section.runs.records.values())),
+            is_reduced=any(map(_is_reduced, section.runs.records.values())),
             decided={
                 verdict: [d.claim.code for d in decisions if d.verdict == verdict]
                 for verdict in VERDICTS

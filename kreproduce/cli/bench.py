@@ -9,7 +9,7 @@ import typer
 
 from kreproduce import backend, quiet, scheduling
 from kreproduce.bench.machine import is_busy
-from kreproduce.errors import SettingsError, quoted
+from kreproduce.errors import OutOfMemoryError, SettingsError, quoted
 from kreproduce.gpus import CPU
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _numbers(text: str, option: str) -> list[int]:
         raise SettingsError(
             f"{option} takes numbers of 1 to {_MOST} such as 1,2,4, not {quoted(text)}"
         )
-    return [int(part) for part in parts]
+    return list(dict.fromkeys(int(part) for part in parts))
 
 
 def _start_up(repeats: int) -> "Findings":
@@ -227,16 +227,22 @@ def _networks(
     from kreproduce.bench import memory, networks
     from kreproduce.bench.findings import Findings
     from kreproduce.training.devices import peak_memory
+    from kreproduce.training.out_of_memory import memory_of
 
     rows = networks.measure(cases, forms, found, repeats, _say)
     first = cases[0].experiment
-    conditions |= networks.projected(cases, rows, found)
+    # Before the estimates, which copy a gigabyte on a GPU.
     conditions |= {
         "batch": first.batch_size,
         "input_size": first.input_size,
         "peak_host_bytes_of_all_networks": memory.peak_host_memory(),
         "peak_device_bytes_of_all_networks": peak_memory(found),
     }
+    try:
+        with memory_of(first):
+            conditions |= networks.projected(cases, rows, found)
+    except OutOfMemoryError:  # what was measured is kept
+        _say("the estimates are left out: the networks leave no memory to measure its speed in")
     return Findings(what, conditions, rows, networks.shown(rows))
 
 

@@ -91,13 +91,26 @@ class Places:
         return nullcontext(ThisMachine(command, logs, self.jobs or 1, self._gpus, self._cores))
 
     def check(self) -> None:
-        """Refuse the CPU of this machine where it has a GPU that the backend does not see.
+        """Refuse this machine's CPU where it has a GPU that the backend does not see.
+
+        Nor may several runs share all GPUs because nothing lists them.
 
         Raises:
-            SettingsError: as of `unseen_gpus.check`.
+            SettingsError: as of `unseen_gpus.check`; or there are GPUs to be dealt out to several
+                runs, and nvidia-smi lists none.
         """
-        if self.ray is None and self.devices != CPU:
-            unseen_gpus.check_soon()  # or each run would do so by itself
+        if self.ray is not None or self.devices == CPU:
+            return
+        unseen_gpus.check_soon()  # or each run would do so by itself
+        if not self.several_here or self._gpus:
+            return
+        machine = gpus.detect()
+        if machine.expects_gpu:
+            raise SettingsError(
+                f"--jobs {self.jobs}: the GPUs to deal out to the runs are not known "
+                f"({machine.fault or 'nvidia-smi lists none'}); name them, say with "
+                "CUDA_VISIBLE_DEVICES=0,1, or leave --jobs out"
+            )
 
     def in_words(self) -> str:
         """What each of several runs at a time has of this machine."""

@@ -25,7 +25,7 @@ from kreproduce.training.checkpoint import Arrays
 from kreproduce.training.devices import Devices, check_batch
 from kreproduce.training.lifecycle import Means
 from kreproduce.training.pauses import Pauses, Stopping
-from kreproduce.training.store import Kept
+from kreproduce.training.store import kept_of
 from kreproduce.training.testing import outcome
 
 
@@ -39,7 +39,8 @@ class NetworkLearner:
         interruptions: end a validation or a test early.
 
     Raises:
-        SettingsError: the devices cannot share the batch evenly.
+        SettingsError: the devices cannot share the batches evenly, be it in training, in
+            validation or in the test.
     """
 
     def __init__(
@@ -49,11 +50,12 @@ class NetworkLearner:
         devices: Devices,
         interruptions: Interruptions,
     ):
-        for subset in (dataset.train, dataset.validation):
-            check_batch(experiment.batch_size, len(subset.labels), devices)
+        validated = validation_views(experiment, dataset.validation, 0)
+        for shown in (dataset.train.labels, validated.order, dataset.test.labels):
+            check_batch(experiment.batch_size, len(shown), devices)
         started = time.perf_counter()
         shape = dataset.train.images.shape[1:]
-        self.assembly = assemble(experiment, shape, devices, kept=_kept(dataset, devices))
+        self.assembly = assemble(experiment, shape, devices, kept=kept_of(dataset, devices))
         self.setup_seconds = time.perf_counter() - started
         self.computer: Computer = devices
         # Now, because the code may be another when the run ends.
@@ -68,7 +70,6 @@ class NetworkLearner:
         self._interruptions = interruptions
         self._dropouts = dropout_seeds(experiment, self.assembly.network)
         self.steps = len(self._batches(training_views(experiment, dataset.train, 0)))
-        validated = validation_views(experiment, dataset.validation, 0)
         self.validation_steps = len(self._batches(validated))
 
     def arrays(self) -> Arrays:
@@ -137,12 +138,3 @@ class NetworkLearner:
 
     def _batches(self, views: Views, first: int = 0) -> Batches:
         return self.assembly.batches(views, self._experiment.batch_size, first)
-
-
-def _kept(dataset: Dataset, devices: Devices) -> Kept | None:
-    """The images, if they are to stay on the devices."""
-    subsets = (dataset.train, dataset.validation, dataset.test)
-    if not devices.keep(sum(subset.images.nbytes for subset in subsets)):
-        return None
-    # Four views of an image where all its flips validate.
-    return Kept(subsets, 4 * max(len(subset.labels) for subset in subsets))

@@ -70,7 +70,8 @@ def run_experiment(
 
         found = devices_module.find(devices, deterministic)
         found = replace(found, sync_batch_norm=found.sync_batch_norm or sync_batch_norm)
-        found = steps_per_execution.apply(found, backend.name(), results)
+        settings = None if force else folder.path / "settings.json"
+        found = steps_per_execution.apply(found, backend.name(), results, settings)
         return NetworkLearner(experiment, images, found, interruptions)
 
     folder = RunFolder(results, experiment)

@@ -11,8 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kreproduce.data.dataset import Subset
+from kreproduce.data.dataset import Dataset, Subset
 from kreproduce.training.batches import Batches, Views
+from kreproduce.training.devices import Devices
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,15 @@ class Kept:
 
     subsets: Sequence[Subset]
     views: int
+
+
+def kept_of(dataset: Dataset, devices: Devices) -> Kept | None:
+    """The images, with room for every view of them; None if they are not to stay on the devices."""
+    subsets = (dataset.train, dataset.validation, dataset.test)
+    if not devices.keep(sum(subset.images.nbytes for subset in subsets)):
+        return None
+    # Four views of an image where all its flips validate.
+    return Kept(subsets, 4 * max(len(subset.labels) for subset in subsets))
 
 
 class Store(keras.layers.Layer):

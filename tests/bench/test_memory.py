@@ -6,6 +6,22 @@ from kreproduce.bench import case, memory
 from kreproduce.training import devices
 
 
+def test_images_are_kept_on_the_devices_as_of_a_run(monkeypatch):
+    monkeypatch.setattr(memory, "IMAGES", 276)
+    monkeypatch.setattr(devices.Devices, "keep", lambda self, size: True)
+
+    def assemble(*arguments, kept):
+        raise LookupError(kept)
+
+    monkeypatch.setattr(memory, "assemble", assemble)
+    small = case.of("v2-2ch", batch=2, input_size=32, precision="auto")
+    with pytest.raises(LookupError) as found:
+        memory.measure(small, devices.Devices(False, ("a CPU",)), print)
+    (kept,) = found.value.args
+    assert sum(len(subset.labels) for subset in kept.subsets) == 276
+    assert kept.views == 4 * max(len(subset.labels) for subset in kept.subsets)
+
+
 @pytest.mark.slow
 def test_every_stage_is_measured(monkeypatch):
     monkeypatch.setattr(memory, "IMAGES", 276)

@@ -4,9 +4,12 @@ import json
 from dataclasses import dataclass, replace
 
 import pytest
+from tables.recorded import CONDITIONS, begin
 
 from kreproduce.bench import case, steps_per_execution
-from kreproduce.bench.steps_per_execution import NAME, apply, choose, measured, shown
+from kreproduce.bench.steps_per_execution import NAME, apply, begun_with, choose, measured, shown
+from kreproduce.experiment import resolve
+from kreproduce.runs import RunFolder
 
 WHERE = {"device": "NVIDIA H200", "devices": 1, "backend": "tensorflow"}
 
@@ -55,6 +58,36 @@ def test_a_run_takes_what_was_measured_last_on_a_device_like_its_own(tmp_path):
     assert apply(Stand(), "jax", tmp_path).steps_at_once is None
     pair = Stand(names=("NVIDIA H200", "NVIDIA H200"))
     assert apply(pair, "tensorflow", tmp_path).steps_at_once == 2
+
+
+@pytest.mark.parametrize(
+    ("begun", "steps"),
+    [
+        ({}, 4),
+        ({"devices": ["NVIDIA H100"]}, 16),
+        ({"backend": "jax"}, 16),
+        ({"steps_per_execution": True}, 16),
+        (None, 16),
+    ],
+    ids=str,
+)
+def test_a_run_that_goes_on_keeps_its_number(tmp_path, begun, steps):
+    """On the devices that it began on; a bench meanwhile would make two conditions of one run."""
+    write(tmp_path, 16)
+    conditions = {"devices": ["NVIDIA H200"], "backend": "tensorflow", "steps_per_execution": 4}
+    settings = tmp_path / "settings.json"
+    if begun is not None:
+        settings.write_text(json.dumps({"session": {"conditions": conditions | begun}}))
+    assert apply(Stand(), "tensorflow", tmp_path, settings).steps_at_once == steps
+    assert apply(Stand(), "tensorflow", tmp_path).steps_at_once == 16
+
+
+def test_a_run_writes_down_where_its_number_is_looked_for(tmp_path):
+    folder = RunFolder(tmp_path, resolve({"dataset": "digits"}))
+    begin(folder)
+    folder.close()
+    asked = begun_with(folder.path / "settings.json", Stand(), "tensorflow")
+    assert asked == CONDITIONS["steps_per_execution"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -6,6 +7,9 @@ from claims.simulated import table
 from claims.test_report import put
 
 from kreproduce.claims import frontier, report
+from kreproduce.claims.matched import Matched
+
+COUNTS = ("computations", "computations_trained")
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +40,16 @@ def test_equal_runs_give_equal_bytes(protocols):
 
 def test_without_runs_it_says_so():
     assert "no runs that may be compared are on record" in texts(frontier.svg([]))
+
+
+@pytest.mark.parametrize("papers", [True, False])
+def test_computations_are_counted_as_those_beside_them(protocols, monkeypatch, papers):
+    """By the paper's count in its own protocol; elsewhere they are of the network trained."""
+    monkeypatch.setattr(Matched, "is_papers", papers)
+    panel = MagicMock()
+    frontier._draw_measured(panel, protocols[0], "computations")
+    records = protocols[0].records.values()
+    counted, trained = ({getattr(r, n) for r in records} for n in COUNTS)
+    assert counted != trained
+    drawn = {call.args[0] for call in panel.errorbar.call_args_list}
+    assert drawn == (counted if papers else trained)

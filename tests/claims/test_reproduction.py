@@ -11,7 +11,7 @@ from tables.recorded import experiment_of, parsed, record_of
 
 from kreproduce import paper
 from kreproduce.audit import audit, findings_by_kind
-from kreproduce.claims import matched, reproduction
+from kreproduce.claims import matched, planned, reproduction
 from kreproduce.claims.decide import claims_for, decide
 from kreproduce.claims.matched import Matched
 from kreproduce.claims.report import Report, Section, rows
@@ -95,11 +95,13 @@ def summary(text):
 
 
 def test_the_plan_is_that_of_the_configurations():
-    assert len(CONFIGS) == reproduction.PLANNED_NETWORKS
+    assert {resolve(config).identity for config in CONFIGS.values()} == {
+        settings.identity for settings in planned.networks()
+    }
     assert set(CONFIGS) == set(LABELS)
     plan = (ROOT / "docs" / "campaign.md").read_text()
     assert "each with seeds 1, 2 and 3: 33 runs" in plan
-    assert reproduction.PLANNED_NETWORKS * reproduction.PLANNED_SEEDS == 33
+    assert len(planned.networks()) * len(planned.SEEDS) == 33
 
 
 @pytest.mark.parametrize("name", ["none", "one", "papers", "11", "22", "33", "44"])
@@ -152,6 +154,17 @@ def test_without_a_comparison_nothing_is_claimed(reports, name, runs):
     assert not re.search(r"\b(supported|contradicted)\b[^\"]", text)
     assert "points apart" not in text
     assert text.count("no runs that may be compared") == 9  # of the ablations
+
+
+def test_what_was_not_planned_is_not_counted():
+    """Be it on the same images; nor do its settings stand for those of the planned runs."""
+    other = resolve(CONFIGS["baseline"], {"epochs": 2, "batch_size": 128})
+    tried = parsed(record_of(other, original=True))
+    report = without_sections(tried, recorded("baseline", 4), recorded("V2 4ch", 3))
+    text = reproduction.markdown(report)
+    assert "1 run of the 33 planned of a reduced protocol is on record" in summary(text)
+    batches = re.search(r"^\| batch .*$", text, re.MULTILINE)[0]
+    assert "128" not in batches
 
 
 def test_a_run_of_the_papers_protocol_is_counted_and_no_more(reports):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from kreproduce.cli import bench
+
 REFUSED = {
     "unknown network": (["v3-32ch"], "'v3-32ch' is no network"),
     "unknown way": (["v2-32ch:fast"], "groups are computed auto, dense"),
@@ -39,6 +41,10 @@ def test_refusals(kreproduce, arguments, message):
     assert result.output == ""
     assert result.imported == []
     assert not list(kreproduce.folder.iterdir())
+
+
+def test_a_number_that_is_given_twice_is_measured_once():
+    assert bench._numbers("4,2,4", "--at-once") == [4, 2]
 
 
 def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(kreproduce):

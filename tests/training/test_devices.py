@@ -1,15 +1,21 @@
 """Which devices a run takes."""
 
+import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from support import TWO_GPUS, says
 
-from kreproduce import nvidia
+from kreproduce import nvidia, scheduling
+from kreproduce.data.dataset import Subset
 from kreproduce.errors import SettingsError
+from kreproduce.experiment import resolve
+from kreproduce.runs import RunFolder
 from kreproduce.training import devices
 from kreproduce.training.devices import Devices
 from kreproduce.training.out_of_memory import is_out_of_memory
@@ -120,6 +126,31 @@ def test_a_last_batch_that_leaves_a_device_with_nothing_is_refused(images):
         devices.check_batch(8, images, several)
 
 
+@pytest.mark.parametrize(
+    ("validation", "test", "last"), [(11, 12, 44), (12, 8, 8), (12, 12, None)], ids=str
+)
+def test_all_batches_of_a_run_are_looked_at_before_it_begins(monkeypatch, validation, test, last):
+    """Four views of each image validate here; what is shown last is the test."""
+    from kreproduce.training import learner
+
+    class AssembledError(LookupError):
+        """As far as it need come."""
+
+    def assemble(*_, **__):
+        raise AssembledError
+
+    def images(number):
+        return Subset(np.zeros((number, 8, 8, 3), "uint8"), np.zeros(number, "int32"))
+
+    monkeypatch.setattr(learner, "assemble", assemble)
+    experiment = resolve({"dataset": "digits", "batch_size": 6, "validation": "fourfold"})
+    data = SimpleNamespace(train=images(18), validation=images(validation), test=images(test))
+    three = Devices(True, ("A",) * 3, tuple(f"GPU:{i}" for i in range(3)))
+    with pytest.raises(SettingsError if last else AssembledError) as found:
+        learner.NetworkLearner(experiment, data, three, None)
+    assert not last or f"of {last} images in batches of 6 the last has 2" in str(found.value)
+
+
 def test_images_stay_on_gpus_that_have_the_memory(monkeypatch):
     gpu = Devices(True, ("A",))
     monkeypatch.setattr(devices.gpus, "memory", lambda: 8000)
@@ -136,6 +167,26 @@ def test_the_steps_between_two_returns_to_python():
     assert Devices(True, ("A",)).steps_per_execution == 8
     assert Devices(True, ("A",), steps_at_once=2).steps_per_execution == 2
     assert Devices(False, ("A",)).steps_per_execution == 1
+
+
+@pytest.mark.parametrize(("force", "steps"), [(False, 5), (True, 8)], ids=str)
+def test_a_run_that_goes_on_keeps_the_steps_of_its_last_session(
+    monkeypatch, tmp_path, force, steps
+):
+    from kreproduce.training import learner, lifecycle, run_experiment
+
+    experiment = resolve({"dataset": "digits"})
+    conditions = {"devices": ["A"], "backend": "tensorflow", "steps_per_execution": 5}
+    path = RunFolder(tmp_path, experiment).path
+    path.mkdir(parents=True)
+    (path / "settings.json").write_text(json.dumps({"session": {"conditions": conditions}}))
+    taken = []
+    monkeypatch.setattr(scheduling, "keep_memory", lambda: None)
+    monkeypatch.setattr(devices, "find", lambda *_: Devices(True, ("A",)))
+    monkeypatch.setattr(learner, "NetworkLearner", lambda e, images, found, i: taken.append(found))
+    monkeypatch.setattr(lifecycle, "run", lambda f, s, learner_of, r, force: learner_of(None, None))
+    run_experiment.run_experiment(experiment, results=tmp_path, force=force)
+    assert [found.steps_per_execution for found in taken] == [steps]
 
 
 def test_batches_are_filled_up_where_xla_compiles_and_no_replica_gets_only_filling():
