@@ -74,12 +74,12 @@ def download(dataset: str, root: Path, scratch: Path, watch: Watch) -> None:
             f"{root} has room for {_bytes(free)}, and {size}: make room, or choose another "
             f"{ELSEWHERE}"
         )
-    outcome = _watched(dataset, archive, scratch, watch)
+    outcome = _watched(dataset, archive, root, scratch, watch)
     if outcome.fault == "disk":
         error = OSError(outcome.errno, outcome.reason)
         raise StorageError(disk.refusal(f"{root}", error, ELSEWHERE, size))
     if outcome.fault:
-        raise _fault(dataset, archive, outcome, scratch)
+        raise _fault(dataset, archive, outcome, root, scratch)
     try:
         _move(Path(outcome.file), root / "downloads" / dataset)
     except OSError as error:
@@ -87,7 +87,7 @@ def download(dataset: str, root: Path, scratch: Path, watch: Watch) -> None:
     watch.downloading(archive.size, archive.size)
 
 
-def _watched(dataset: str, archive: Archive, scratch: Path, watch: Watch) -> Outcome:
+def _watched(dataset: str, archive: Archive, root: Path, scratch: Path, watch: Watch) -> Outcome:
     """The outcome of a download in a process that ends, whatever becomes of this one."""
     command = python("-m", "kreproduce.data.download_process", dataset, archive.url, str(scratch))
     process = subprocess.Popen(
@@ -99,7 +99,7 @@ def _watched(dataset: str, archive: Archive, scratch: Path, watch: Watch) -> Out
     )
     with process:
         try:
-            _wait(process, dataset, archive, scratch, watch)
+            _wait(process, dataset, archive, root, scratch, watch)
         except BaseException:
             process.kill()
             raise
@@ -109,12 +109,17 @@ def _watched(dataset: str, archive: Archive, scratch: Path, watch: Watch) -> Out
     except (ValueError, ValidationError):
         raise DataError(
             f"the process that downloads {archive.url} ended with {process.returncode}: "
-            f"{_again(dataset, archive, scratch.parent)}"
+            f"{_again(dataset, archive, root)}"
         ) from None
 
 
 def _wait(
-    process: "subprocess.Popen[bytes]", dataset: str, archive: Archive, scratch: Path, watch: Watch
+    process: "subprocess.Popen[bytes]",
+    dataset: str,
+    archive: Archive,
+    root: Path,
+    scratch: Path,
+    watch: Watch,
 ) -> None:
     """Until the process has ended, or the host has been silent for too long."""
     latest, since = 0, time.monotonic()
@@ -130,7 +135,7 @@ def _wait(
             raise DataError(
                 f"{_host(archive)} has sent nothing for {_SILENCE:.0f} s, after {_bytes(latest)} "
                 f"of {_bytes(archive.size)} of {archive.url}: "
-                f"{_again(dataset, archive, scratch.parent)}"
+                f"{_again(dataset, archive, root)}"
             )
 
 
@@ -146,15 +151,17 @@ def _received(scratch: Path) -> int | None:
     return total
 
 
-def _fault(dataset: str, archive: Archive, outcome: Outcome, scratch: Path) -> DataError:
+def _fault(
+    dataset: str, archive: Archive, outcome: Outcome, root: Path, scratch: Path
+) -> DataError:
     """What to say of a download that failed, by no fault of the disk."""
-    again = _again(dataset, archive, scratch.parent)
+    again = _again(dataset, archive, root)
     received = _received(scratch) or 0
     if outcome.fault == "installation":
         return DataError(
             f"TensorFlow Datasets cannot download '{dataset}' ({printable(outcome.reason)}): "
             "install kreproduce in a new virtual environment, or "
-            f"{_by_hand(dataset, archive, scratch.parent)}"
+            f"{_by_hand(dataset, archive, root)}"
         )
     if outcome.fault == "content":
         return DataError(
