@@ -30,6 +30,11 @@ WAY_OUT = (
 )
 
 
+def way_out_to(folder):
+    """As `WAY_OUT`, to a folder that is not the one where datasets are looked for."""
+    return f"{WAY_OUT[:-1]} --data-dir {folder}`"
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     host = Host(tmp_path_factory.mktemp("host"))
@@ -136,7 +141,7 @@ def test_a_host_that_does_not_send_the_archive(host, data, manner, message):
     for word, meant in named.items():
         message = message.replace(word, meant)
     assert str(caught.value).startswith(message)
-    assert str(caught.value).endswith(WAY_OUT)
+    assert str(caught.value).endswith(way_out_to(data))
     assert not data.exists()
 
 
@@ -246,7 +251,7 @@ def test_a_host_that_falls_silent(host, data, monkeypatch):
     end.cancel()
     assert str(caught.value) == (
         f"{host.url.removeprefix('http://')} has sent nothing for 5 s, after 90.1 kB of 185.2 kB "
-        f"of {host.url}/{NAME}{WAY_OUT}"
+        f"of {host.url}/{NAME}{way_out_to(data)}"
     )
     assert not downloading(host)
     assert not data.exists()
