@@ -172,19 +172,20 @@ def test_two_share_a_gpu_and_ctrl_c_brings_them_home(kreproduce, cluster, start,
 
 
 def test_failures_are_named_and_make_room_for_the_next(kreproduce, cluster, start):
-    """Three runs whose folders cannot be made, on a cluster with room for one at a time."""
+    """Three runs with settings of others, on a cluster with room for one at a time."""
     runs = kreproduce.folder / "results" / "runs"
     runs.mkdir(parents=True)
     names = [line.split()[1] for line in end(start("--dry-run", runs=3), 0)[0].splitlines()[:3]]
     for name in names:
-        (runs / name).write_text("in the way")
+        (runs / name).mkdir()
+        (runs / name / "settings.json").write_text('{"seed": 99}')
     output, message = end(start(runs=3), 8)
     lines = message.splitlines()
     assert (
         lines[0] == "3 of 3 runs failed; when that is mended, the same command goes on with them:"
     )
     assert [line.partition(":")[0].strip() for line in lines[1:]] == names
-    assert all(": exit code 5: " in line for line in lines[1:])
+    assert all(": exit code 7: " in line for line in lines[1:])
     assert output.count(f": started on {os.uname().nodename}\n") == 3
     assert "sent again" not in output
 
