@@ -5,6 +5,8 @@ And so it does where the images and draws stay on the device.
 `KERAS_BACKEND` chooses the backend, JAX or TensorFlow; PyTorch compiles nothing.
 """
 
+from importlib import import_module
+
 import keras
 import numpy as np
 import pytest
@@ -49,8 +51,8 @@ def experiment():
         patch.setattr(description, "STAGES", description.STAGES[:2])
         patch.setattr(assembly, "Keras2RMSprop", lambda: optimizer.Keras2RMSprop(0.1, epsilon=1.0))
         if keras.backend.backend() == "tensorflow":  # for which another test may have asked
-            determinism = "tensorflow.python.framework.config.is_op_determinism_enabled"
-            patch.setattr(determinism, lambda: False)
+            config = import_module("tensorflow.python.framework.config")
+            patch.setattr(config, "is_op_determinism_enabled", lambda: False)
         yield resolve({"dataset": "colours"}, SETTINGS)
 
 
