@@ -350,6 +350,9 @@ class RunFolder:
         """Remove what a finished run no longer needs; its record says all, whatever fails here."""
         for path in self._left():
             shutil.rmtree(path, ignore_errors=True)
+        # Of one that was put aside and taken back: a copy of it would be taken for put aside.
+        with contextlib.suppress(OSError):
+            (self.path / SUPERSEDED).unlink(missing_ok=True)
         with contextlib.suppress(StorageError):
             self.set_state("finished", epoch=self.experiment.epochs)
 
@@ -357,7 +360,8 @@ class RunFolder:
         """Whether more is there than a finished run needs; a copy may lack its status."""
         status = read_status(self.path)
         unfinished = status is not None and status.state != "finished"
-        return unfinished or any(os.path.lexists(path) for path in self._left())
+        left = (*self._left(), self.path / SUPERSEDED)
+        return unfinished or any(os.path.lexists(path) for path in left)
 
     def _left(self) -> list[Path]:
         """What is of no use beside a finished run."""

@@ -159,6 +159,20 @@ def test_a_copy_called_old_is_somebodys_own(folder, tmp_path):
     assert states[copy.name] == ("damaged", f"its record is that of {folder.path.name}")
 
 
+def test_a_copy_of_one_that_was_taken_back_is_somebodys_own_too(folder):
+    """Put aside, then renamed by hand to what it was, as after a successor that is not wanted."""
+    finish(folder)
+    begin(folder)
+    folder.close()
+    old = folder.path.with_name(folder.path.name + ".old")
+    shutil.rmtree(folder.path)
+    old.rename(folder.path)
+    folder.tidy()
+    shutil.copytree(folder.path, old)
+    folder.tidy()
+    assert (old / "record.json").exists()
+
+
 @pytest.mark.parametrize("there", ["nothing else", "a record", "checkpoints"])
 def test_what_no_run_wrote_is_not_removed(folder, there):
     """Not by --force either, which begins without looking for a checkpoint."""

@@ -100,14 +100,15 @@ def render(found: Report, form: str) -> str:
     return {"text": _text, "markdown": _markdown, "csv": _csv, "json": _json}[form](found)
 
 
-def check_format(form: str) -> None:
+def check_format(form: str, *more: str) -> None:
     """Refuse a format that there is not.
 
     Raises:
-        SettingsError: it is not one of `FORMATS`.
+        SettingsError: it is none of `FORMATS`, nor one `more`.
     """
-    if form not in FORMATS:
-        raise SettingsError(f"there is no format {quoted(form)}; {nearest(form, FORMATS)}")
+    known = (*FORMATS, *more)
+    if form not in known:
+        raise SettingsError(f"there is no format {quoted(form)}; {nearest(form, known)}")
 
 
 # By format: the lines with which every report begins, whatever was run.

@@ -45,8 +45,8 @@ def claims(
         raise SettingsError("--force has no meaning without --write; leave it out")
     if form == REPORT and write:
         raise SettingsError(f"--format {REPORT} is printed only; leave --write out")
-    if form not in (None, REPORT):
-        report.check_format(form)
+    if form is not None:
+        report.check_format(form, REPORT)
     if results != RESULTS and not results.is_dir():
         raise SettingsError(
             f"there is no folder {printable(results)} of results; leave --results out"
