@@ -2,8 +2,9 @@
 
     python moments.py FAULT FOLDER [TWICE]
 
-Run as a program, because it forks: what must stay clear of threads. Prints as JSON how many
-moments there were and how the processes ended; ends with 1 at the first thing that was lost.
+Run as a program, because it forks: what must stay clear of threads. Prints as JSON the operations,
+how the processes ended, and the operations before which the fault did not matter; ends with 1 at
+the first thing that was lost.
 TWICE is a number of random pairs of moments: the process that goes on meets the fault, too.
 """
 
@@ -107,12 +108,17 @@ def main(fault, folder, twice=0):
     whole = new(folder, "whole")
     end, said = train(whole)
     assert end == 0, said
-    expected, number = outcome(whole), len(said.splitlines())
+    expected, operations = outcome(whole), said.splitlines()
+    number = len(operations)
     moments = [(at,) for at in range(1, number + 1)]
     moments += [(rng.randint(1, number), rng.randint(1, number // 2)) for _ in range(twice)]
+    accepted = []
     for many, at in enumerate(moments):
-        ends.update(survives(new(folder, str(many)), expected, fault, *at))
-    sys.stdout.write(json.dumps({"operations": number, "ends": ends}))
+        ended = survives(new(folder, str(many)), expected, fault, *at)
+        ends.update(ended)
+        if ended == [0]:
+            accepted.append(operations[at[0] - 1])
+    sys.stdout.write(json.dumps({"operations": operations, "ends": ends, "accepted": accepted}))
 
 
 if __name__ == "__main__":
