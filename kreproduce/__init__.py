@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kreproduce.experiment import resolve
+    from kreproduce.experiment.settings import resolve
     from kreproduce.network.architecture import Architecture
     from kreproduce.network.inference import fold
     from kreproduce.network.model import build
@@ -26,7 +26,7 @@ _MODULES = {
     "Architecture": "kreproduce.network.architecture",
     "build": "kreproduce.network.model",
     "fold": "kreproduce.network.inference",
-    "resolve": "kreproduce.experiment",
+    "resolve": "kreproduce.experiment.settings",
     "run_experiment": "kreproduce.training.run_experiment",
     "table": "kreproduce.tables",
 }

@@ -1,6 +1,6 @@
 """`python -m kreproduce`."""
 
-from kreproduce.interpreter import leave_out_the_working_folder
+from kreproduce.system.interpreter import leave_out_the_working_folder
 
 leave_out_the_working_folder()
 

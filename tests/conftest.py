@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from kreproduce import backend
-from kreproduce.interruption import REQUESTS
+from kreproduce.system import backend
+from kreproduce.system.interruption import REQUESTS
 
 # Before TensorFlow is imported: without this it writes about missing GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from kreproduce import backend
 from kreproduce.errors import SettingsError
+from kreproduce.system import backend
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tables.recorded import begin, record_of, write
 
-from kreproduce import records
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import records
+from kreproduce.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "campaign.md").read_text("utf-8")

@@ -11,7 +11,7 @@ from kreproduce.compare import plot, text
 from kreproduce.compare.curves import METRICS, Curves, find, read
 from kreproduce.compare.gaps import compare, span
 from kreproduce.errors import DataError, SettingsError
-from kreproduce.runs import Epoch
+from kreproduce.runs.folder import Epoch
 
 REFERENCES = Path(__file__).parents[2] / "shared" / "reference" / "curves"
 HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,seconds\n"
@@ -167,8 +167,8 @@ def test_any_name_can_be_drawn(name):
 
 def test_a_runs_history_is_read(tmp_path):
     """As `RunFolder` writes it, found by the run's name, its folder or its file."""
-    from kreproduce.experiment import resolve
-    from kreproduce.runs import RunFolder
+    from kreproduce.experiment.settings import resolve
+    from kreproduce.runs.folder import RunFolder
 
     experiment = resolve({"dataset": "digits"})
     folder = RunFolder(tmp_path, experiment)

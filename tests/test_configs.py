@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kreproduce import paper
-from kreproduce.experiment import asks_for_hflip, of_row, read, resolve
+from kreproduce.experiment.settings import asks_for_hflip, of_row, read, resolve
 from kreproduce.network.cost import count
 from kreproduce.network.description import describe
 

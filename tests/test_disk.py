@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce import disk, files, notice
+from kreproduce.system import disk, files, notice
 
 NOT_OFFERED = ("EINVAL", "EBADF", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "ENOTTY", "EACCES", "EPERM")
 FAILED = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "ESTALE")

@@ -6,12 +6,12 @@ import pytest
 from numpy_network import drawn_weights, forward, give
 
 from kreproduce.data import dataset, sources
-from kreproduce.evaluation import SHOWN, cross_entropy, predict, softmax
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.network.description import describe
-from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import Batches, plain_views
 from kreproduce.training.devices import Devices
+from kreproduce.training.logits import SHOWN, cross_entropy, predict, softmax
+from kreproduce.training.model import assemble
 
 
 def random_logits(seed=0, images=200):

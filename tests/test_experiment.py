@@ -1,9 +1,11 @@
 import pytest
 from line_ends import LINE_ENDS
 
-from kreproduce import experiment, paper
+from kreproduce import paper
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import (
+from kreproduce.experiment.recipes import RECIPES
+from kreproduce.experiment.settings import (
+    PROTOCOL,
     Experiment,
     asks_for_hflip,
     of_row,
@@ -11,7 +13,6 @@ from kreproduce.experiment import (
     read,
     resolve,
 )
-from kreproduce.recipes import RECIPES
 
 
 def cifar10(**settings):
@@ -136,7 +137,7 @@ OF_OLD = {"7d35cba4", "d8e19f89", "92bd72ce"}
 def test_another_protocol_gives_other_identities(monkeypatch):
     assert OF_OLD.isdisjoint(IDENTITIES)
     before = {resolve(settings).identity for settings in IDENTITIES.values()}
-    monkeypatch.setattr(experiment, "PROTOCOL", experiment.PROTOCOL + 1)
+    monkeypatch.setattr("kreproduce.experiment.settings.PROTOCOL", PROTOCOL + 1)
     assert before.isdisjoint(resolve(settings).identity for settings in IDENTITIES.values())
 
 

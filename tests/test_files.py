@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce import files
+from kreproduce.system import files
 
 
 def refuse(path):

@@ -6,8 +6,8 @@ import os
 import pytest
 from support import TWO_GPUS, says
 
-from kreproduce import gpus
-from kreproduce.gpus import Machine
+from kreproduce.system import gpus
+from kreproduce.system.gpus import Machine
 
 DIVIDED = """GPU 0: NVIDIA H200 (UUID: GPU-11111111-0000-1111-2222-333344445555)
   MIG 1g.18gb     Device  0: (UUID: MIG-22222222-0000-1111-2222-333344445555)

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from tables.recorded import record_of, write
 
-from kreproduce import integrity
-from kreproduce.experiment import resolve
-from kreproduce.integrity import Checked
-from kreproduce.training import checkpoint
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import checkpoint, integrity
+from kreproduce.runs.integrity import Checked
 
 FILE = "best_val_loss.weights.h5"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kreproduce
-from kreproduce.interpreter import python
+from kreproduce.system.interpreter import python
 
 ROOT = Path(kreproduce.__file__).parents[1]
 # Of the standard library, and of what this package needs.
@@ -63,7 +63,7 @@ def test_what_a_library_starts(folder):
 def test_a_checkout_that_is_not_installed_is_still_found(tmp_path, installed):
     """Then the working folder is where the package is."""
     (tmp_path / "kreproduce").symlink_to(ROOT / "kreproduce")
-    ask = "from kreproduce.interpreter import python; print(*python())"
+    ask = "from kreproduce.system.interpreter import python; print(*python())"
     command = [sys.executable, "-S", "-c", ask]
     done = ended(command, tmp_path, PYTHONPATH=str(tmp_path) if installed else "")
     assert ("-P" in done.stdout.split()) == installed, done.stderr
@@ -71,23 +71,23 @@ def test_a_checkout_that_is_not_installed_is_still_found(tmp_path, installed):
 
 def test_ray_is_not_led_to_the_working_folder(monkeypatch, folder):
     """Its workers would look for modules there first."""
-    from kreproduce.sweep import connection
+    from kreproduce.sweep.ray_cluster import connect
 
     folders = []
     ray = types.SimpleNamespace(init=lambda **_: folders.append(Path.cwd()))
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setattr(connection, "_check", lambda address: None)
+    monkeypatch.setattr(connect, "_check", lambda address: None)
     monkeypatch.chdir(folder)
-    assert connection.connect("auto") is ray
+    assert connect.connect("auto") is ray
     assert (folders, Path.cwd()) == ([Path(os.sep)], folder)
 
 
 def test_a_sweeps_runs(tmp_path):
-    from kreproduce.experiment import resolve
-    from kreproduce.runs import RunFolder
-    from kreproduce.sweep.children import run_command
-    from kreproduce.sweep.node import _TIED
+    from kreproduce.experiment.settings import resolve
+    from kreproduce.runs.folder import RunFolder
     from kreproduce.sweep.plan import Job
+    from kreproduce.sweep.process import run_command
+    from kreproduce.sweep.ray_cluster.worker import _TIED
 
     experiment = resolve({"dataset": "digits"})
     job = Job(experiment, RunFolder(tmp_path, experiment), ())

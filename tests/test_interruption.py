@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce.interruption import Interrupted, Interruptions
+from kreproduce.system.interruption import Interrupted, Interruptions
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 138}
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from kreproduce.lock import Lock
+from kreproduce.system.lock import Lock
 
 HOLD = """
 import sys

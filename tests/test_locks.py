@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from kreproduce import unseen_gpus
+from kreproduce.system import unseen_gpus
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,11 +10,12 @@ import sys
 
 import pytest
 
-from kreproduce import notice, status
 from kreproduce.errors import LockedError
-from kreproduce.experiment import resolve
-from kreproduce.lock import Lock
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import status
+from kreproduce.runs.folder import RunFolder
+from kreproduce.system import notice
+from kreproduce.system.lock import Lock
 
 REASONS = ("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "EBADF", "EPERM")
 
@@ -199,7 +200,7 @@ def test_a_warning_that_is_interrupted_leaves_no_lock(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     refuse_locks(monkeypatch)
-    monkeypatch.setattr("kreproduce.lock.say_once", interrupted)
+    monkeypatch.setattr("kreproduce.system.lock.say_once", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Lock(tmp_path / "run").take("now")
     assert not list(tmp_path.iterdir())

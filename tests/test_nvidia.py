@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce import backend, nvidia, scheduling
 from kreproduce.bench import at_once
+from kreproduce.system import backend, nvidia, scheduling
 
 SOLVER = "cusolver/lib/libcusolver.so.11"
 JIT = "nvjitlink/lib/libnvJitLink.so.12"

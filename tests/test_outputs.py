@@ -8,8 +8,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from support import tree
 
-from kreproduce import outputs
 from kreproduce.errors import StateError, StorageError
+from kreproduce.system import outputs
 
 
 def png(colour=3, **text):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce import records
-from kreproduce.experiment import Experiment
-from kreproduce.records import Record, read_predictions, read_record
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs import records
+from kreproduce.runs.records import Record, read_predictions, read_record
 
 RESULTS = Path(__file__).parent / "records" / "version-1"
 

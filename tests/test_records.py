@@ -8,9 +8,10 @@ import pytest
 from line_ends import LINE_ENDS
 from tables.recorded import experiment_of, made_up, record_of, write
 
-from kreproduce import paper, predictions, records
-from kreproduce.experiment import resolve
-from kreproduce.records import Skipped
+from kreproduce import paper
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import predictions, records
+from kreproduce.runs.records import Skipped
 
 ROW = paper.rows(6)[1]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kreproduce import paper
-from kreproduce.experiment import read, resolve
+from kreproduce.experiment.settings import read, resolve
 from kreproduce.network.cost import count
 
 FOLDER = Path(__file__).parent.parent / "configs" / "reduced"

@@ -6,10 +6,10 @@ import pytest
 from rich.console import Console
 from tables.recorded import parsed, record_of
 
-from kreproduce import report
-from kreproduce.experiment import resolve
-from kreproduce.report import Report, duration, summary
-from kreproduce.runs import Epoch
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import Epoch
+from kreproduce.training import console as module
+from kreproduce.training.console import Report, duration, summary
 from kreproduce.training.devices import Devices
 
 CPU = Devices(gpu=False, names=("a CPU, 2 cores",))
@@ -23,7 +23,7 @@ def cifar10(**settings):
 def said(monkeypatch, experiment, computer, step_seconds, steps=704, evaluated=79):
     """The lines of the first 20 steps, each of so many seconds."""
     clock = [0.0]
-    monkeypatch.setattr(report.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
     console = Console(file=io.StringIO(), width=200)
     r = Report(console)
     with r.training(experiment, steps, evaluated, computer):

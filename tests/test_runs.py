@@ -15,14 +15,14 @@ from line_ends import LINE_ENDS
 from support import tree
 from tables import recorded
 
-from kreproduce import files
 from kreproduce.errors import LockedError, StateError, StorageError
-from kreproduce.experiment import resolve
-from kreproduce.records import Code
-from kreproduce.runs import Epoch, RunFolder, code_version
-from kreproduce.status import SUPERSEDED, read_status
-from kreproduce.status import read as read_states
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.checkpoint import Checkpoint
+from kreproduce.runs.folder import Epoch, RunFolder, code_version
+from kreproduce.runs.records import Code
+from kreproduce.runs.status import SUPERSEDED, read_status
+from kreproduce.runs.status import read as read_states
+from kreproduce.system import files
 
 EXPERIMENT = resolve({"dataset": "digits"})
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tables import recorded
 
-from kreproduce import status
 from kreproduce.errors import StateError
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import status
+from kreproduce.runs.checkpoint import Checkpoint
+from kreproduce.runs.folder import RunFolder
 
 EXPERIMENT = resolve({"dataset": "digits"})  # 12 epochs
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kreproduce.strict import from_json
+from kreproduce.system.strict import from_json
 
 
 def test_what_is_json_is_read():

@@ -12,15 +12,15 @@ from tables.recorded import record_of, write
 
 from kreproduce import paper
 from kreproduce.errors import SettingsError, StateError
-from kreproduce.experiment import of_row, parse_overrides, resolve
-from kreproduce.runs import RunFolder
-from kreproduce.sweep.children import run_command
+from kreproduce.experiment.settings import of_row, parse_overrides, resolve
+from kreproduce.runs.checkpoint import Checkpoint
+from kreproduce.runs.folder import RunFolder
 from kreproduce.sweep.estimate import Estimate, of_gpus, of_this_machine, total
-from kreproduce.sweep.overview import longest_first, side_by_side, simulation_lines
-from kreproduce.sweep.places import Places
+from kreproduce.sweep.options import Places
 from kreproduce.sweep.plan import Job, plan, shard
+from kreproduce.sweep.preview import longest_first, side_by_side, simulation_lines
+from kreproduce.sweep.process import run_command
 from kreproduce.sweep.targets import Target, find
-from kreproduce.training.checkpoint import Checkpoint
 
 
 def digits(**settings):

@@ -14,15 +14,15 @@ from rich.console import Console
 from tables.recorded import record_of, write
 
 from kreproduce.errors import StorageError
-from kreproduce.experiment import resolve
-from kreproduce.interruption import REQUESTS, Interrupted
-from kreproduce.runs import RunFolder
-from kreproduce.sweep.children import Child
-from kreproduce.sweep.here import ThisMachine
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
+from kreproduce.sweep.display import View
+from kreproduce.sweep.local import ThisMachine
 from kreproduce.sweep.plan import plan
+from kreproduce.sweep.process import Child
 from kreproduce.sweep.runner import Runner
 from kreproduce.sweep.targets import Target
-from kreproduce.sweep.view import View
+from kreproduce.system.interruption import REQUESTS, Interrupted
 
 # What a stub can do, besides the state of its run's folder (`path`, `identity`).
 DOES = {
@@ -469,9 +469,9 @@ def test_a_terminal_shows_bars(sweep):
 
 
 def test_a_log_gets_a_line_a_minute_and_only_news(sweep, monkeypatch):
-    from kreproduce.sweep import view
+    from kreproduce.sweep import display
 
-    monkeypatch.setattr(view, "_QUIET", 0.0)
+    monkeypatch.setattr(display, "_QUIET", 0.0)
     runner = sweep("hang")
     thread = when_hanging(runner, 1, lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)))
     with pytest.raises(Interrupted):

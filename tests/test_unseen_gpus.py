@@ -8,9 +8,9 @@ from importlib import metadata
 import pytest
 from support import TWO_GPUS, says
 
-from kreproduce import gpus, unseen_gpus
 from kreproduce.errors import SettingsError
-from kreproduce.gpus import Gpu, Machine
+from kreproduce.system import gpus, unseen_gpus
+from kreproduce.system.gpus import Gpu, Machine
 
 ONE = (Gpu("NVIDIA H200", "GPU-1b2c3d4e-0000-1111-2222-333344445555"),)
 NEEDED = ['nvidia-cublas-cu12<13.0,>=12.5; extra == "and-cuda"', "numpy>=1.26"]

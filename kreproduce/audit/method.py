@@ -7,7 +7,7 @@ from typing import get_args
 
 from kreproduce import paper
 from kreproduce.audit.numbers import Recomputed, Value, always, number, percentage, times
-from kreproduce.experiment import of_row
+from kreproduce.experiment.settings import of_row
 from kreproduce.network import operations as op
 from kreproduce.network.architecture import STRIDES, Architecture, Size
 from kreproduce.network.cost import count, total_cost

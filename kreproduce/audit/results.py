@@ -20,7 +20,7 @@ from kreproduce.audit.compare import (
 )
 from kreproduce.audit.numbers import Recomputed, Value, always, number, percentage, share, truth
 from kreproduce.audit.rows import cell, most_accurate, variants
-from kreproduce.experiment import of_row
+from kreproduce.experiment.settings import of_row
 from kreproduce.network.cost import count
 from kreproduce.tables import recomputed
 

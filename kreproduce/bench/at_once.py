@@ -9,10 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from threading import BrokenBarrierError
 from typing import Any
 
-from kreproduce import backend, scheduling
 from kreproduce.bench.case import Case
 from kreproduce.errors import OutOfMemoryError
-from kreproduce.interpreter import guard_children
+from kreproduce.system import backend, scheduling
+from kreproduce.system.interpreter import guard_children
 
 SECONDS = 20.0
 _PATIENCE = 900.0  # seconds that a process waits for the others to be compiled

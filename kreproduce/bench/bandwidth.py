@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping
 
 from kreproduce import paper
-from kreproduce.experiment import Experiment, of_row
+from kreproduce.experiment.settings import Experiment, of_row
 from kreproduce.network import operations as op
 from kreproduce.network.cost import total_cost
 from kreproduce.network.description import Network, describe
-from kreproduce.report import FORWARD_SHARE
+from kreproduce.training.console import FORWARD_SHARE
 
 _COPY_BYTES = {True: 2**30, False: 2**26}  # on a GPU, on a CPU: more than its caches
 _COPIES, _REPEATS = 10, 5

@@ -7,7 +7,7 @@ from typing import Any
 
 from kreproduce import paper
 from kreproduce.errors import SettingsError, quoted
-from kreproduce.experiment import Experiment, resolve
+from kreproduce.experiment.settings import Experiment, resolve
 
 # Written out, because the module that has them imports Keras; a test holds them equal.
 LOWERINGS = ("auto", "dense", "per_group", "native", "naive", "plain")

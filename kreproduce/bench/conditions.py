@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
-from kreproduce import scheduling
 from kreproduce.bench.machine import used
-from kreproduce.clock import now
-from kreproduce.runs import code_version
+from kreproduce.runs.folder import code_version
+from kreproduce.system import scheduling
+from kreproduce.system.clock import now
 from kreproduce.training.conditions import versions
 from kreproduce.training.devices import Devices
 

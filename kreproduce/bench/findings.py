@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kreproduce import disk, files, outputs
 from kreproduce.errors import StorageError
+from kreproduce.system import disk, files, outputs
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from kreproduce.bench import bandwidth
 from kreproduce.bench.case import Case
 from kreproduce.bench.steps import Inference, Training
 from kreproduce.bench.timing import Timing, in_turn
-from kreproduce.experiment import Experiment
+from kreproduce.experiment.settings import Experiment
 from kreproduce.network.cost import count
 from kreproduce.training.devices import Devices, check_batch
 from kreproduce.training.out_of_memory import memory_of

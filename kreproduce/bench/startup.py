@@ -16,7 +16,7 @@ import numpy as np
 from kreproduce.bench.timing import in_turn
 from kreproduce.data import cache
 from kreproduce.data.images import Source
-from kreproduce.interpreter import python
+from kreproduce.system.interpreter import python
 
 _BUILD = (
     "from kreproduce.network.architecture import Architecture; "

@@ -13,9 +13,9 @@ from kreproduce.data.dataset import Subset
 from kreproduce.network.inference import fold
 from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
-from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import Batches, Views, training_views
 from kreproduce.training.devices import Devices
+from kreproduce.training.model import assemble
 from kreproduce.training.store import Kept
 
 SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long

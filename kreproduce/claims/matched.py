@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kreproduce.claims.table import HFLIP, Correct, Table
-from kreproduce.experiment import Experiment
-from kreproduce.records import Found, Record, Session, Skipped, read_predictions
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs.records import Found, Record, Session, Skipped, read_predictions
 
 # What the claims are about: everything else must be equal.
 _COMPARED = {"variant", "ch", "layer_l", "activation", "seed"}

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from kreproduce.data import heldout
-from kreproduce.experiment import Experiment, resolve
+from kreproduce.experiment.settings import Experiment, resolve
 
 SEEDS = (1, 2, 3)
 """Each network's, fixed before the first run."""

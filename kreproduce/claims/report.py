@@ -7,13 +7,15 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from kreproduce import disk, outputs, paper, records
+from kreproduce import paper
 from kreproduce.claims.decide import LEVEL, Comparison, Decision, claims_for, decide
 from kreproduce.claims.matched import Matched, match
 from kreproduce.claims.statistics import MOST_SEEDS, Contrast, Interval, scatters_by_chance
 from kreproduce.errors import SettingsError, StateError, StorageError, nearest, printable, quoted
 from kreproduce.paper import TrainedClaim
-from kreproduce.records import Record, Skipped
+from kreproduce.runs import records
+from kreproduce.runs.records import Record, Skipped
+from kreproduce.system import disk, outputs
 
 if TYPE_CHECKING:
     import pandas as pd

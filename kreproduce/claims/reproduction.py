@@ -28,9 +28,9 @@ from kreproduce.claims.report import (
     verdicts_table,
 )
 from kreproduce.claims.statistics import CONFIDENCE, Contrast
-from kreproduce.experiment import Experiment, of_row
+from kreproduce.experiment.settings import Experiment, of_row
 from kreproduce.network.architecture import STRIDES
-from kreproduce.records import Record
+from kreproduce.runs.records import Record
 from kreproduce.tables.measured import Measured, measured
 from kreproduce.training.schedule import FLOOR, PEAK_EPOCH, learning_rate
 

@@ -26,7 +26,7 @@ from kreproduce.cli import (
     table,
 )
 from kreproduce.cli.arguments import Command
-from kreproduce.interruption import Interrupted
+from kreproduce.system.interruption import Interrupted
 
 app = typer.Typer(
     name="kreproduce",

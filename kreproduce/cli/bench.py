@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce import backend, quiet, scheduling
 from kreproduce.bench.machine import is_busy
 from kreproduce.errors import OutOfMemoryError, SettingsError, quoted
-from kreproduce.gpus import CPU
+from kreproduce.system import backend, quiet, scheduling
+from kreproduce.system.gpus import CPU
 
 if TYPE_CHECKING:
     from kreproduce.bench.case import Case

@@ -36,8 +36,8 @@ def compare(
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
 ) -> None:
     """Draw a run's curves over a reference's, and print the gaps by epoch."""
-    from kreproduce import outputs
     from kreproduce.compare import curves, gaps, plot, text
+    from kreproduce.system import outputs
 
     both = (curves.read(curves.find(name, results)) for name in (run, reference))
     comparison = gaps.compare(*both)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreproduce import backend, quiet
 from kreproduce.cli.arguments import Command
 from kreproduce.cli.download import Download
 from kreproduce.errors import DataError, SettingsError, printable
-from kreproduce.interruption import Interruptions
+from kreproduce.system import backend, quiet
+from kreproduce.system.interruption import Interruptions
 
 if TYPE_CHECKING:
     from kreproduce.data.check import Findings
@@ -135,9 +135,9 @@ def show(
 
     They are the first that a run with that seed is shown in that epoch.
     """
-    from kreproduce import outputs
     from kreproduce.data import sources
-    from kreproduce.experiment import resolve
+    from kreproduce.experiment.settings import resolve
+    from kreproduce.system import outputs
 
     path = output or Path(f"{dataset}.png")
     location = _location(dataset, data_dir)
@@ -148,7 +148,7 @@ def show(
     with Interruptions():
         backend.check()
         with quiet.standard_error():
-            from kreproduce.data.sheet import contact_sheet
+            from kreproduce.data.contact_sheet import contact_sheet
 
         sheet = contact_sheet(experiment, source, count, epoch - 1)
     outputs.write_picture(path, sheet, _SHOW)
@@ -157,7 +157,7 @@ def show(
 
 def _location(dataset: str, data_dir: Path | None) -> "Location":
     from kreproduce.data import sources
-    from kreproduce.experiment import dataset_of
+    from kreproduce.experiment.settings import dataset_of
 
     return sources.locate(dataset_of({"dataset": dataset}), data_dir)
 

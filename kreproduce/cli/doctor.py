@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kreproduce.errors import CHECK_FAILED
-from kreproduce.interruption import Interruptions
+from kreproduce.system.interruption import Interruptions
 
 _WIDTH = 20  # characters of the longest name, "colorectal_histology"
 

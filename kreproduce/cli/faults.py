@@ -21,7 +21,7 @@ import typer
 from kreproduce import __version__
 from kreproduce.cli import surroundings
 from kreproduce.errors import LONGEST, KreproduceError, SettingsError, printable
-from kreproduce.interruption import Interrupted
+from kreproduce.system.interruption import Interrupted
 
 EXIT_CODES = (
     "0 done, 1 a bug (the message names a file with its traceback), 2 usage or settings, "

@@ -25,7 +25,7 @@ def network(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a network layer by layer: groups, filters, parameters and computations."""
-    from kreproduce.experiment import resolve
+    from kreproduce.experiment.settings import resolve
     from kreproduce.network.architecture import SCALINGS
     from kreproduce.network.description import describe
     from kreproduce.network.layer_table import json_table, print_table

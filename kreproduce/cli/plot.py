@@ -36,8 +36,8 @@ def frontier(
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
 ) -> None:
     """Draw accuracy against parameters and computations, the paper's networks in grey."""
-    from kreproduce import outputs
     from kreproduce.claims import frontier, report
+    from kreproduce.system import outputs
 
     if results != RESULTS and not results.is_dir():
         raise SettingsError(

@@ -11,7 +11,7 @@ from kreproduce.errors import SettingsError
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location
-    from kreproduce.experiment import Experiment
+    from kreproduce.experiment.settings import Experiment
 
 Setting = dict[str, Any]
 
@@ -99,7 +99,7 @@ def run(
     if dry_run:
         _print_plan(experiment, hflip, results)
         return
-    from kreproduce.report import summary
+    from kreproduce.training.console import summary
     from kreproduce.training.run_experiment import run_experiment
 
     done = run_experiment(
@@ -129,8 +129,8 @@ def experiment_of(
     Returns:
         The experiment, where its images lie, and whether the headline adds the mirror image.
     """
-    from kreproduce import experiment as settings
     from kreproduce.data import sources
+    from kreproduce.experiment import settings
 
     is_file = Path(target).suffix in (".yaml", ".yml")
     base = settings.read(Path(target)) if is_file else {"dataset": target}
@@ -168,7 +168,7 @@ def _print_plan(experiment: "Experiment", hflip: bool, results: Path) -> None:
     import yaml
 
     from kreproduce.network.cost import count
-    from kreproduce.runs import RunFolder
+    from kreproduce.runs.folder import RunFolder
 
     print(yaml.safe_dump(experiment.model_dump() | {"hflip": hflip}, sort_keys=False).rstrip())
     trained = count(experiment.architecture)

@@ -11,8 +11,8 @@ import typer
 from kreproduce.errors import CHECK_FAILED, SettingsError, printable
 
 if TYPE_CHECKING:
-    from kreproduce.integrity import Checked
-    from kreproduce.status import Entry
+    from kreproduce.runs.integrity import Checked
+    from kreproduce.runs.status import Entry
 
     Found = list[tuple[Entry, list[Checked]]]
 
@@ -27,8 +27,8 @@ def status(
     ] = False,
 ) -> None:
     """Say what became of every run: done, running, interrupted, failed, crashed, damaged."""
-    from kreproduce import integrity
-    from kreproduce import status as runs
+    from kreproduce.runs import integrity
+    from kreproduce.runs import status as runs
 
     if results != RESULTS and not results.is_dir():
         raise SettingsError(

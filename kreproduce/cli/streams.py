@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from kreproduce.interruption import Interrupted
+from kreproduce.system.interruption import Interrupted
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -9,15 +9,15 @@ import typer
 
 from kreproduce.cli.run import experiment_of
 from kreproduce.errors import SettingsError, quoted
-from kreproduce.interpreter import python
-from kreproduce.interruption import Interrupted, Interruptions
+from kreproduce.system.interpreter import python
+from kreproduce.system.interruption import Interrupted, Interruptions
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location
-    from kreproduce.experiment import Experiment
-    from kreproduce.sweep.children import Failure
-    from kreproduce.sweep.places import Places
+    from kreproduce.experiment.settings import Experiment
+    from kreproduce.sweep.options import Places
     from kreproduce.sweep.plan import Job
+    from kreproduce.sweep.process import Failure
     from kreproduce.sweep.targets import Target
 
 SOME_FAILED = 8
@@ -82,12 +82,12 @@ def sweep(
 ) -> None:
     """Train what is missing of a table, of all tables, of settings files or folders of them."""
     from kreproduce.sweep import targets as asked
-    from kreproduce.sweep.children import Failure
     from kreproduce.sweep.estimate import of_gpus, of_this_machine
-    from kreproduce.sweep.overview import plan_lines, side_by_side, simulation_lines
-    from kreproduce.sweep.places import Places
+    from kreproduce.sweep.options import Places
     from kreproduce.sweep.plan import plan
     from kreproduce.sweep.plan import shard as every
+    from kreproduce.sweep.preview import plan_lines, side_by_side, simulation_lines
+    from kreproduce.sweep.process import Failure
 
     places = Places(jobs, ray, gpus_per_run, devices)
     part, numbers = _part(shard), _numbers_of_gpus(gpus, dry_run)
@@ -244,10 +244,10 @@ def _prepare(datasets: list[str]) -> None:
 def _run(
     jobs: "list[Job]", places: "Places", results: Path, data_dir: Path | None, fail_fast: bool
 ) -> "list[Failure]":
+    from kreproduce.sweep.display import View
     from kreproduce.sweep.estimate import of_this_machine
-    from kreproduce.sweep.overview import longest_first
+    from kreproduce.sweep.preview import longest_first
     from kreproduce.sweep.runner import Runner
-    from kreproduce.sweep.view import View
 
     view = View()
     with places.open(results, data_dir, view.say) as computer:
@@ -267,7 +267,7 @@ def _not_started(jobs: "list[Job]") -> "list[Job]":
 
 
 def _print_failures(failures: "list[Failure]", runs: int) -> None:
-    from kreproduce.sweep.overview import runs as so_many
+    from kreproduce.sweep.preview import runs as so_many
 
     lines = [
         f"{len(failures)} of {so_many(runs)} failed; when that is mended, the same command goes on "

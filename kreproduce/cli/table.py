@@ -52,7 +52,8 @@ def table(
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
 ) -> None:
     """Print a table of the paper: counts recomputed, accuracies as printed and as measured."""
-    from kreproduce import records, tables
+    from kreproduce import tables
+    from kreproduce.runs import records
 
     numbers = () if number == "recorded" else _numbers(number, trained=data is not None)
     if not numbers and (as_printed or data or write):

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from kreproduce import disk, files, npz
 from kreproduce.data.images import Image, Source, reason
 from kreproduce.errors import DataError, StorageError
-from kreproduce.npz import Arrays
-from kreproduce.strict import from_json
+from kreproduce.system import disk, files, npz
+from kreproduce.system.npz import Arrays
+from kreproduce.system.strict import from_json
 
 _SUMMED = ("about", "labels", "parts", "shapes", "pixels")
 _BLOCK = 2**20  # bytes

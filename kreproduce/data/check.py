@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce import recipes
 from kreproduce.data import dataset as datasets
 from kreproduce.data import originals, sources
 from kreproduce.data.images import Image, Source, fingerprint
 from kreproduce.data.repeats import repeated
 from kreproduce.data.splits import Split
 from kreproduce.errors import DataError
+from kreproduce.experiment import recipes
 
 
 @dataclass(frozen=True, eq=False)

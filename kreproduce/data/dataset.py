@@ -12,7 +12,7 @@ from kreproduce.data.images import Image, fingerprint
 from kreproduce.data.record import Images
 from kreproduce.data.repeats import repeated
 from kreproduce.errors import DataError, printable
-from kreproduce.experiment import Experiment
+from kreproduce.experiment.settings import Experiment
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_WARNING = 2000  # characters

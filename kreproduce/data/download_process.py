@@ -11,7 +11,7 @@ import threading
 from typing import Literal
 
 from kreproduce.data.images import reason
-from kreproduce.strict import Strict
+from kreproduce.system.strict import Strict
 
 _RETRIES = 4  # of a connection, within 3 seconds; TFDS' own 10 take minutes
 _STATUS = re.compile(r"HTTP code: (\d+)")

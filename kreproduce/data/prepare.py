@@ -20,8 +20,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from kreproduce import disk, outputs, quiet
-from kreproduce.clock import now
 from kreproduce.data import archives, cache, download, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.dataset import warn
@@ -30,8 +28,10 @@ from kreproduce.data.images import Source, reason, same
 from kreproduce.data.sources import Location
 from kreproduce.data.tfds import default_root
 from kreproduce.errors import DataError, LockedError, SettingsError, StorageError, nearest
-from kreproduce.experiment import dataset_of
-from kreproduce.lock import Lock
+from kreproduce.experiment.settings import dataset_of
+from kreproduce.system import disk, outputs, quiet
+from kreproduce.system.clock import now
+from kreproduce.system.lock import Lock
 
 _PATIENCE = 5.0  # seconds
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kreproduce.strict import Strict
+from kreproduce.system.strict import Strict
 
 _Text = Annotated[str, Field(max_length=1000)]
 _Number = Annotated[int, Field(ge=1, le=10**9)]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce import quiet
 from kreproduce.data import heldout, originals
 from kreproduce.data.decode import decode_image
 from kreproduce.data.images import Image, Source, reason
@@ -23,6 +22,7 @@ from kreproduce.data.tfds_info import (
     unreadable,
 )
 from kreproduce.errors import DataError, SettingsError, some
+from kreproduce.system import quiet
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _BATCH = 256

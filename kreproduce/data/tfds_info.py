@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from kreproduce import files
 from kreproduce.data.parts import part_called
 from kreproduce.errors import DataError, printable, some
-from kreproduce.strict import from_json
+from kreproduce.system import files
+from kreproduce.system.strict import from_json
 
 INFO = "dataset_info.json"
 _FEATURES = "features.json"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kreproduce.errors import printable
-from kreproduce.interpreter import python
+from kreproduce.system.interpreter import python
 
 
 @dataclass(frozen=True)

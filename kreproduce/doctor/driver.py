@@ -6,7 +6,7 @@ from collections import Counter
 
 from kreproduce.doctor.check import Check, Value
 from kreproduce.errors import printable
-from kreproduce.gpus import NO_TOOL, Machine
+from kreproduce.system.gpus import NO_TOOL, Machine
 
 NONE = "no NVIDIA GPU here"
 _PATIENCE = 20  # seconds

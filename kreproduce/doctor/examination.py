@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from kreproduce import gpus
 from kreproduce.data import sources
 from kreproduce.doctor import computing, datasets, driver, gpu, machine, software, storage
 from kreproduce.doctor.check import Check
 from kreproduce.doctor.computing import Computing
 from kreproduce.doctor.trial import Trials, short_training
 from kreproduce.errors import KreproduceError, StorageError, printable
-from kreproduce.gpus import Machine
+from kreproduce.system import gpus
+from kreproduce.system.gpus import Machine
 
 
 def examine(results: Path, data_dir: Path | None, *, gpu_only: bool = False) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from kreproduce.doctor.child import ask
 from kreproduce.doctor.computing import BATCH, NETWORK, SIZE
 from kreproduce.doctor.trial import Outcome, Trials
 from kreproduce.doctor.worker import Sharing
-from kreproduce.experiment import Experiment
+from kreproduce.experiment.settings import Experiment
 
 _COMPILED = "Compiled cluster using XLA"
 """What TensorFlow logs once a process, when XLA has compiled something in it."""

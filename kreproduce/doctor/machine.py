@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from kreproduce import scheduling
 from kreproduce.doctor.check import Check, Value
+from kreproduce.system import scheduling
 
 # What the processes of runs took at most (results/bench, memory; docs/speed.md).
 _SMALL, _LARGE = 3 * 10**9, 7.2 * 10**9

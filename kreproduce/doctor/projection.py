@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from kreproduce import paper
-from kreproduce.experiment import Experiment, of_row
+from kreproduce.experiment.settings import Experiment, of_row
 from kreproduce.sweep.estimate import Estimates
 from kreproduce.sweep.simulate import simulate
 

@@ -5,9 +5,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from kreproduce import __version__, backend
+from kreproduce import __version__
 from kreproduce.doctor.check import Check
 from kreproduce.errors import SettingsError, printable
+from kreproduce.system import backend
 
 _NEEDED = ("keras", "numpy")
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}

@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from kreproduce import disk, files
-from kreproduce.clock import now
 from kreproduce.doctor.check import Check
-from kreproduce.lock import Lock
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.cost import count
-from kreproduce.runs import room_needed
+from kreproduce.runs.folder import room_needed
+from kreproduce.system import disk, files
+from kreproduce.system.clock import now
+from kreproduce.system.lock import Lock
 
 _ELSEWHERE = "place with --results"
 _BLOCK = 2**20  # bytes written for a trial

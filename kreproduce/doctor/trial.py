@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kreproduce.experiment import Experiment, resolve
-from kreproduce.records import Record, read_record
-from kreproduce.runs import RunFolder
-from kreproduce.sweep.children import Child, Command, run_command
+from kreproduce.experiment.settings import Experiment, resolve
+from kreproduce.runs.folder import RunFolder
+from kreproduce.runs.records import Record, read_record
 from kreproduce.sweep.plan import Job
+from kreproduce.sweep.process import Child, Command, run_command
 
 EPOCHS, STEPS = 10, 20
 """200 steps."""

@@ -13,13 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-from kreproduce import backend, gpus, quiet, scheduling
 from kreproduce.bench import case
 from kreproduce.bench.case import Case
 from kreproduce.data.sources import Location
 from kreproduce.doctor import datasets
 from kreproduce.errors import KreproduceError, SettingsError
-from kreproduce.strict import Strict
+from kreproduce.system import backend, gpus, quiet, scheduling
+from kreproduce.system.strict import Strict
 from kreproduce.training.out_of_memory import memory_of
 
 _SAMPLES, _PATIENCE = 3, 5.0  # measurements of a step, and seconds after which there are no more

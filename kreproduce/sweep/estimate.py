@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kreproduce import paper, records
-from kreproduce.experiment import Experiment
-from kreproduce.records import Record
-from kreproduce.runs import RunFolder
-from kreproduce.status import read_status
+from kreproduce import paper
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs import records
+from kreproduce.runs.folder import RunFolder
+from kreproduce.runs.records import Record
+from kreproduce.runs.status import read_status
 
 # What the time of an epoch depends on; not on the seed, nor on how many epochs there are.
 _ALIKE = (

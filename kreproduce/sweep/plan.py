@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kreproduce import status
-from kreproduce.experiment import Experiment
-from kreproduce.runs import RunFolder
-from kreproduce.status import UNFINISHED, State
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs import status
+from kreproduce.runs.folder import RunFolder
+from kreproduce.runs.status import UNFINISHED, State
 from kreproduce.sweep.targets import Target
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
-from kreproduce.interruption import REQUESTS, Interrupted
-from kreproduce.sweep.children import Failure
-from kreproduce.sweep.computer import Computer, Running
+from kreproduce.sweep.display import View
+from kreproduce.sweep.executor import Computer, Running
 from kreproduce.sweep.plan import Job
-from kreproduce.sweep.view import View
+from kreproduce.sweep.process import Failure
+from kreproduce.system.interruption import REQUESTS, Interrupted
 
 _LOOK = 0.1  # seconds between two looks at the children
 

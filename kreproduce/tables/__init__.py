@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kreproduce import outputs, paper, records
+from kreproduce import paper
 from kreproduce.errors import SettingsError, StateError, StorageError, quoted
-from kreproduce.experiment import NAME
+from kreproduce.experiment.settings import NAME
+from kreproduce.runs import records
+from kreproduce.system import outputs
 from kreproduce.tables.columns import NUMBERS
 from kreproduce.tables.contents import Contents, contents, contents_as_printed
 from kreproduce.tables.formats import FORMATS, check_format, frame, json_table, render

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from kreproduce import paper
-from kreproduce.records import Record
+from kreproduce.runs.records import Record
 from kreproduce.tables import recomputed
 from kreproduce.tables.causes import cause
 from kreproduce.tables.columns import RECORDED, TITLES, Column, shown

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
 from kreproduce import paper
-from kreproduce.experiment import of_row
-from kreproduce.records import Record
+from kreproduce.experiment.settings import of_row
+from kreproduce.runs.records import Record
 
 _Z = NormalDist().inv_cdf(0.975)
 

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import get_args
 
 from kreproduce import paper
-from kreproduce.experiment import of_row
+from kreproduce.experiment.settings import of_row
 from kreproduce.network.architecture import Architecture, Size
 from kreproduce.network.cost import Cost, count
 from kreproduce.network.grouping import Grouping, group, replace_v2

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import Experiment, resolve
+from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.network.cost import count
-from kreproduce.records import Record
+from kreproduce.runs.records import Record
 from kreproduce.tables.columns import RECORDED
 from kreproduce.tables.contents import Contents
 from kreproduce.tables.measured import summary

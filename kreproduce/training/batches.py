@@ -12,7 +12,7 @@ import numpy as np
 
 from kreproduce.data import augment
 from kreproduce.data.dataset import Subset
-from kreproduce.experiment import Experiment
+from kreproduce.experiment.settings import Experiment
 
 # Independent streams of random numbers.
 _SHUFFLE, _TRAINING_WARP, _VALIDATION_WARP, _DROPOUT = range(4)

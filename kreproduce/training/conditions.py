@@ -8,13 +8,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 import keras
 
-from kreproduce import __version__, scheduling
+from kreproduce import __version__
 from kreproduce.errors import printable
 from kreproduce.network import tensorflow_kernels
-from kreproduce.records import Conditions, Optimizer
+from kreproduce.runs.records import Conditions, Optimizer
+from kreproduce.system import scheduling
 from kreproduce.training import optimizer
-from kreproduce.training.assembly import Assembly
 from kreproduce.training.devices import Devices, threads
+from kreproduce.training.model import Assembly
 
 # Variables by which a backend is told to compute otherwise: by other kernels, on other threads.
 # Not all of "TF_", for which Terraform's begin with it, too.

@@ -13,9 +13,9 @@ from typing import Any
 
 import keras
 
-from kreproduce import gpus, nvidia, scheduling, unseen_gpus
 from kreproduce.errors import SettingsError, printable, quoted
-from kreproduce.gpus import CPU
+from kreproduce.system import gpus, nvidia, scheduling, unseen_gpus
+from kreproduce.system.gpus import CPU
 
 _STEPS_PER_EXECUTION = 8  # of a GPU on which nobody measured them
 

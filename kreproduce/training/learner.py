@@ -4,16 +4,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kreproduce.clock import now
 from kreproduce.data.dataset import Dataset
-from kreproduce.experiment import Experiment
-from kreproduce.interruption import Interruptions
-from kreproduce.predictions import Predictions
-from kreproduce.records import Outcome, Session
-from kreproduce.report import Computer
-from kreproduce.runs import code_version
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs.checkpoint import Arrays
+from kreproduce.runs.folder import code_version
+from kreproduce.runs.predictions import Predictions
+from kreproduce.runs.records import Outcome, Session
+from kreproduce.system.clock import now
+from kreproduce.system.interruption import Interruptions
 from kreproduce.training import conditions, state
-from kreproduce.training.assembly import assemble
 from kreproduce.training.batches import (
     Batches,
     Views,
@@ -21,12 +20,13 @@ from kreproduce.training.batches import (
     training_views,
     validation_views,
 )
-from kreproduce.training.checkpoint import Arrays
+from kreproduce.training.console import Computer
 from kreproduce.training.devices import Devices, check_batch
+from kreproduce.training.evaluation import outcome
+from kreproduce.training.interruptible import Pauses, Stopping
 from kreproduce.training.lifecycle import Means
-from kreproduce.training.pauses import Pauses, Stopping
+from kreproduce.training.model import assemble
 from kreproduce.training.store import kept_of
-from kreproduce.training.testing import outcome
 
 
 class NetworkLearner:

@@ -16,17 +16,17 @@ import numpy as np
 from kreproduce.data.dataset import Dataset
 from kreproduce.data.record import Images
 from kreproduce.errors import DivergedError, StorageError
-from kreproduce.experiment import Experiment
-from kreproduce.interruption import Interrupted, Interruptions
-from kreproduce.predictions import Predictions
-from kreproduce.records import HEADLINE, Outcome, Record, Rule, Session
-from kreproduce.report import Computer, Report
-from kreproduce.runs import Epoch, RunFolder, WrittenState
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs.checkpoint import Arrays, Checkpoint
+from kreproduce.runs.folder import Epoch, RunFolder, WrittenState
+from kreproduce.runs.predictions import Predictions
+from kreproduce.runs.records import HEADLINE, Outcome, Record, Rule, Session
+from kreproduce.system.interruption import Interrupted, Interruptions
 from kreproduce.training import progress as progress_module
-from kreproduce.training import recording
-from kreproduce.training.checkpoint import Arrays, Checkpoint
+from kreproduce.training.console import Computer, Report
 from kreproduce.training.out_of_memory import memory_of
 from kreproduce.training.progress import Progress
+from kreproduce.training.record import record as record_of
 from kreproduce.training.schedule import learning_rate
 from kreproduce.training.sessions import changes, sentence
 
@@ -326,7 +326,7 @@ class _Life:
     def _record(self) -> Record:
         """Everything that is known of the run now that it is complete."""
         self._folder.write_history(self._progress.history)  # whatever became of the file meanwhile
-        return recording.record(
+        return record_of(
             self._experiment,
             self._images,
             self._progress,

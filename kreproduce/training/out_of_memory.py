@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from kreproduce.errors import KreproduceError, OutOfMemoryError
-from kreproduce.experiment import Experiment
+from kreproduce.experiment.settings import Experiment
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from kreproduce.errors import StateError
-from kreproduce.records import Rule, Session
-from kreproduce.runs import Epoch
-from kreproduce.training.checkpoint import Arrays, Checkpoint
+from kreproduce.runs.checkpoint import Arrays, Checkpoint
+from kreproduce.runs.folder import Epoch
+from kreproduce.runs.records import Rule, Session
 
 _VERSION = 2
 # What a checkpoint has beside its arrays.

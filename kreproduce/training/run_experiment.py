@@ -5,18 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from kreproduce import backend, quiet, scheduling, unseen_gpus
 from kreproduce.data import dataset, prepare, sources
 from kreproduce.data.dataset import Dataset, Fingerprints
 from kreproduce.data.sources import Location
 from kreproduce.errors import StateError
-from kreproduce.experiment import Experiment
-from kreproduce.gpus import CPU
-from kreproduce.interruption import Interruptions
-from kreproduce.records import Record
-from kreproduce.report import Report
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs.folder import RunFolder
+from kreproduce.runs.records import Record
+from kreproduce.system import backend, quiet, scheduling, unseen_gpus
+from kreproduce.system.gpus import CPU
+from kreproduce.system.interruption import Interruptions
 from kreproduce.training import cluster, lifecycle
+from kreproduce.training.console import Report
 from kreproduce.training.lifecycle import Finished, Learner
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kreproduce.records import Conditions, Session
+from kreproduce.runs.records import Conditions, Session
 
 
 def sentence(conditions: Conditions) -> str:

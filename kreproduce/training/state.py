@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from kreproduce.errors import StateError
-from kreproduce.training.assembly import Assembly
-from kreproduce.training.checkpoint import Arrays
+from kreproduce.runs.checkpoint import Arrays
+from kreproduce.training.model import Assembly
 from kreproduce.training.progress import part
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from support import TWO_GPUS, says
 
-from kreproduce import unseen_gpus
 from kreproduce.errors import SettingsError
+from kreproduce.system import unseen_gpus
 from kreproduce.training import devices
 
 BACKEND = keras.backend.backend()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from kreproduce.data.dataset import Subset
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.network import description
-from kreproduce.training import assembly, optimizer, state
+from kreproduce.training import model, optimizer, state
 from kreproduce.training.batches import training_views
 from kreproduce.training.devices import Devices
 from kreproduce.training.store import Kept, Store, StoredBatches
@@ -49,7 +49,7 @@ def experiment():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(description, "STAGES", description.STAGES[:2])
-        patch.setattr(assembly, "Keras2RMSprop", lambda: optimizer.Keras2RMSprop(0.1, epsilon=1.0))
+        patch.setattr(model, "Keras2RMSprop", lambda: optimizer.Keras2RMSprop(0.1, epsilon=1.0))
         if keras.backend.backend() == "tensorflow":  # for which another test may have asked
             config = import_module("tensorflow.python.framework.config")
             patch.setattr(config, "is_op_determinism_enabled", lambda: False)
@@ -70,7 +70,7 @@ def trained(experiment, devices, stored=False):
     """
     training, validation = images(13, 1), images(11, 2)
     kept = Kept((validation, training), 20) if stored else None
-    found = assembly.assemble(experiment, (12, 12, 3), devices(False, ("a CPU",)), kept=kept)
+    found = model.assemble(experiment, (12, 12, 3), devices(False, ("a CPU",)), kept=kept)
     found.model.jit_compile = True  # whatever other tests asked TensorFlow for
     batches = found.batches(training_views(experiment, training, 0), SIZE)
     if stored:
@@ -114,9 +114,9 @@ def check_same(found, expected):
 
 def test_it_trains_what_the_smaller_batch_does(experiment, smaller, monkeypatch):
     """Losses, weights, v and moving averages, to rounding; one size alone is traced."""
-    shapes, warp = set(), assembly.Warp.call
+    shapes, warp = set(), model.Warp.call
     monkeypatch.setattr(
-        assembly.Warp,
+        model.Warp,
         "call",
         lambda self, inputs: (shapes.add(inputs[0].shape[0]), warp(self, inputs))[1],
     )

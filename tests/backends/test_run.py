@@ -18,7 +18,7 @@ from numpy_network import forward, taken
 from PIL import Image
 from support import write_images
 
-from kreproduce.experiment import Experiment
+from kreproduce.experiment.settings import Experiment
 from kreproduce.network.description import describe
 from kreproduce.network.model import build
 

@@ -7,7 +7,7 @@ import pytest
 from kreproduce import paper
 from kreproduce.bench import bandwidth, case
 from kreproduce.bench.bandwidth import bytes_of_step, hours_of_table
-from kreproduce.experiment import of_row
+from kreproduce.experiment.settings import of_row
 from kreproduce.network import operations as op
 
 
@@ -77,9 +77,9 @@ def test_a_copy_is_measured(monkeypatch):
 @pytest.mark.parametrize("fits", [True, False])
 def test_what_was_measured_is_kept_where_the_estimates_do_not_fit(monkeypatch, capsys, fits):
     """And the peaks of the memory are those of the networks alone."""
-    from kreproduce import scheduling
     from kreproduce.bench import memory, networks
     from kreproduce.cli import bench
+    from kreproduce.system import scheduling
     from kreproduce.training.devices import Devices
 
     peaks = iter([7])

@@ -5,7 +5,7 @@ import pytest
 from kreproduce import paper
 from kreproduce.bench import case
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import of_row
+from kreproduce.experiment.settings import of_row
 from kreproduce.network import lowering
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from kreproduce import files
 from kreproduce.bench.findings import Findings, check_writable
 from kreproduce.errors import StorageError
+from kreproduce.system import files
 
 CONDITIONS = {
     "device": "AMD EPYC 9B45 (2 x), 2 cores",

@@ -4,8 +4,8 @@ import pytest
 
 from kreproduce.bench import case
 from kreproduce.network.layers import GroupedPointwise
-from kreproduce.training.assembly import assemble
 from kreproduce.training.devices import Devices
+from kreproduce.training.model import assemble
 
 
 @pytest.mark.parametrize("lowering", ["naive", "native"])

@@ -8,8 +8,8 @@ from tables.recorded import CONDITIONS, begin
 
 from kreproduce.bench import case, steps_per_execution
 from kreproduce.bench.steps_per_execution import NAME, apply, begun_with, choose, measured, shown
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
 
 WHERE = {"device": "NVIDIA H200", "devices": 1, "backend": "tensorflow"}
 

@@ -8,12 +8,13 @@ import pytest
 from claims.simulated import LABELS, table
 from tables.recorded import CODE, CONDITIONS, record_of, write
 
-from kreproduce import paper, records
+from kreproduce import paper
 from kreproduce.claims import matched, report
 from kreproduce.claims.decide import Comparison, Decision
 from kreproduce.claims.table import HFLIP
-from kreproduce.experiment import read, resolve
-from kreproduce.predictions import FILE, Predictions, decoded, encoded
+from kreproduce.experiment.settings import read, resolve
+from kreproduce.runs import records
+from kreproduce.runs.predictions import FILE, Predictions, decoded, encoded
 
 IMAGES = 2_000
 CONFIGS = Path(__file__).parents[2] / "configs" / "reduced"

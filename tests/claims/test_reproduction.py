@@ -15,8 +15,8 @@ from kreproduce.claims import matched, planned, reproduction
 from kreproduce.claims.decide import claims_for, decide
 from kreproduce.claims.matched import Matched
 from kreproduce.claims.report import Report, Section, rows
-from kreproduce.experiment import read, resolve
-from kreproduce.records import Skipped
+from kreproduce.experiment.settings import read, resolve
+from kreproduce.runs.records import Skipped
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = {

@@ -17,7 +17,7 @@ from support import tree
 
 from kreproduce.claims import frontier
 from kreproduce.cli import app, faults
-from kreproduce.predictions import FILE, Predictions, decoded, encoded
+from kreproduce.runs.predictions import FILE, Predictions, decoded, encoded
 
 RUN = LABELS[:4]
 FILES = ["claims.csv", "claims.json", "claims.md", "claims.txt"]

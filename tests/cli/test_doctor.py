@@ -5,8 +5,8 @@ import json
 import pytest
 from support import TWO_GPUS, says, tree
 
-from kreproduce import gpus
 from kreproduce.data.sources import DATASETS
+from kreproduce.system import gpus
 
 LAST = "GPU                   not applicable: no NVIDIA GPU here"
 no_gpu = pytest.mark.skipif(gpus.detect().has_gpu, reason="this machine has a GPU")

@@ -13,7 +13,7 @@ import pytest
 
 from kreproduce import errors
 from kreproduce.cli import faults
-from kreproduce.interruption import Interrupted
+from kreproduce.system.interruption import Interrupted
 
 CODES = {
     errors.SettingsError: 2,

@@ -8,8 +8,8 @@ from support import write_images
 from kreproduce.cli import faults
 from kreproduce.data.sources import locate
 from kreproduce.errors import LockedError
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
 from kreproduce.training.run_experiment import run_experiment
 
 

@@ -7,10 +7,10 @@ import pytest
 from support import tree
 from tables import recorded
 
-from kreproduce import files
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.checkpoint import Checkpoint
+from kreproduce.runs.folder import RunFolder
+from kreproduce.system import files
 
 RULE, OTHER = "best_val_loss", "best_val_accuracy"
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from support import tree
 
-from kreproduce.experiment import resolve
-from kreproduce.lock import Lock
-from kreproduce.runs import RunFolder
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.checkpoint import Checkpoint
+from kreproduce.runs.folder import RunFolder
+from kreproduce.system.lock import Lock
 
 TINY = "dataset: digits\nlimit: 20\nepochs: 2\nbatch_size: 16\nch: 16\n"
 FILES = {"one.yaml": "seed: 1\n", "two.yaml": "seed: 2\n", "three.yaml": "seed: 3\n"}

@@ -20,7 +20,7 @@ from kreproduce.data.dataset import of_source
 from kreproduce.data.originals import foreign_reason
 from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 
 
 def known(path, dataset):

@@ -25,7 +25,7 @@ from kreproduce.data.originals import foreign_reason
 from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
 from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError, StorageError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 
 DATASETS = ("cifar10", "malaria", "colorectal_histology")
 TRUE_COUNTS = {
@@ -411,7 +411,7 @@ def test_it_is_read_without_tensorflow_and_tfds(pets):
         "    sys.modules[name] = None\n"  # an import of it fails
         "from pathlib import Path\n"
         "from kreproduce.data import dataset, sources\n"
-        "from kreproduce.experiment import resolve\n"
+        "from kreproduce.experiment.settings import resolve\n"
         "e = resolve({'dataset': 'pets', 'ch': 16, 'classes': 2})\n"
         f"data = dataset.load(e, sources.locate('pets', Path({str(pets.parent)!r})))\n"
         "print(data.record.train, data.record.cached)"

@@ -8,7 +8,7 @@ from kreproduce import paper
 from kreproduce.data.check import check
 from kreproduce.data.dataset import load
 from kreproduce.data.sources import locate
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.paper import Images
 
 

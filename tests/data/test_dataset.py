@@ -9,7 +9,7 @@ from tfds_sets import store_all
 from kreproduce.data.dataset import load
 from kreproduce.data.sources import locate
 from kreproduce.errors import DataError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 
 CLASSES = {"cifar10": 10, "malaria": 2, "colorectal_histology": 8}
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from kreproduce.data.augment import compose, draw_parameters
 from kreproduce.data.dataset import Subset
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.training.batches import training_views, validation_views
 
 COUNT = 20_000

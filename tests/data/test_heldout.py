@@ -22,7 +22,7 @@ from kreproduce.data.originals import foreign_reason
 from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
 from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 
 NAME = "cifar10-heldout"
 FILES = published.cifar_files(per_batch=10)

@@ -15,7 +15,7 @@ from kreproduce.data.dataset import divide, load
 from kreproduce.data.originals import foreign_reason
 from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 
 CLASSES = {
     "cifar10": [

@@ -26,7 +26,7 @@ from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
 from kreproduce.data.sources import Location, class_names, locate
 from kreproduce.data.tfds import read_tfds
 from kreproduce.errors import DataError, LockedError, SettingsError, StorageError
-from kreproduce.lock import Lock
+from kreproduce.system.lock import Lock
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from support import write_images
 from kreproduce.data.check import check
 from kreproduce.data.dataset import load
 from kreproduce.data.sources import locate
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 
 
 @pytest.fixture

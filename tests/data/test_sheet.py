@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from support import write_images
 
+from kreproduce.data.contact_sheet import contact_sheet
 from kreproduce.data.dataset import of_source
 from kreproduce.data.layers import Enlarge, Warp
-from kreproduce.data.sheet import contact_sheet
 from kreproduce.data.sources import locate, open_source
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.training.batches import Batches, training_views
 
 

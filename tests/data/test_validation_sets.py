@@ -5,7 +5,7 @@ import pytest
 
 from kreproduce.data.dataset import Subset
 from kreproduce.data.layers import Warp
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.paper import IMAGES
 from kreproduce.training.batches import Batches, training_views, validation_views
 

@@ -3,8 +3,8 @@
 import pytest
 from support import TWO_GPUS
 
-from kreproduce import gpus
 from kreproduce.doctor import driver
+from kreproduce.system import gpus
 
 ASKED = """case "$1" in
 -L) cat <<'END'

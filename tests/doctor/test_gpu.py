@@ -10,8 +10,8 @@ from tables.recorded import record_of
 
 from kreproduce.doctor import gpu
 from kreproduce.doctor.trial import Outcome
-from kreproduce.experiment import resolve
-from kreproduce.records import Record
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.records import Record
 
 TRAINED = resolve({"dataset": "digits", "epochs": 3})
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kreproduce import scheduling
 from kreproduce.doctor import machine
+from kreproduce.system import scheduling
 
 GB = 10**9
 

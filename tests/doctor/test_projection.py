@@ -3,7 +3,7 @@
 import pytest
 
 from kreproduce.doctor.projection import project
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.sweep.estimate import Estimates
 from kreproduce.sweep.targets import find
 

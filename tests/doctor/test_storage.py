@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from support import tree
 
-from kreproduce import disk, notice
 from kreproduce.doctor import storage
+from kreproduce.system import disk, notice
 
 CHECKS = (storage.check_results, storage.check_room, storage.check_locks)
 

@@ -8,9 +8,9 @@ from faults.real import environment
 
 from kreproduce.doctor import gpu, trial
 from kreproduce.doctor.trial import Trials, short_training
-from kreproduce.experiment import resolve
-from kreproduce.recipes import gpu_precision
-from kreproduce.sweep.children import run_command
+from kreproduce.experiment.recipes import gpu_precision
+from kreproduce.experiment.settings import resolve
+from kreproduce.sweep.process import run_command
 
 DRIVER = Path(__file__).parents[1] / "faults" / "driver.py"
 SMALL = {"limit": 100, "batch_size": 10, "bn_momentum": 0.5, "epochs": 6}

@@ -17,11 +17,11 @@ import pytest
 from downloads.host import Host
 from support import tree
 
-from kreproduce import disk
 from kreproduce.data import archives, cache, download
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.prepare import prepare
 from kreproduce.errors import DataError, StorageError
+from kreproduce.system import disk
 
 NAME = "cifar-10-binary.tar.gz"
 WAY_OUT = (

@@ -20,7 +20,8 @@ from faults.acts import kill
 from faults.moments import check_readers, new, survives, train
 from faults.outcome import folder_of, outcome
 
-from kreproduce import cli, records, tables  # noqa: F401 (imported once, not in every fork)
+from kreproduce import cli, tables  # noqa: F401 (imported once, not in every fork)
+from kreproduce.runs import records
 
 AT = 121  # the operation before which the unfinished run was killed: in its third epoch
 

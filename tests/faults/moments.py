@@ -24,8 +24,8 @@ from faults.acts import ACTS, NOBODY, forbid, kill, mend
 from faults.operations import Operations
 from faults.outcome import outcome
 
-from kreproduce import records, status
 from kreproduce.errors import KreproduceError
+from kreproduce.runs import records, status
 
 
 def train(results, fault=None, at=0, force=False):

@@ -9,9 +9,9 @@ from faults.real import SETTINGS, STEPS, run
 from faults.toy import Toy, train
 
 from kreproduce.errors import StateError
-from kreproduce.experiment import Experiment
-from kreproduce.training import checkpoint
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs import checkpoint
+from kreproduce.runs.checkpoint import Checkpoint
 
 OTHER = {
     bool: lambda value: not value,
@@ -76,7 +76,7 @@ def test_unchanged_settings_are_gone_on_with(begun):
 def interrupted(tmp_path_factory):
     """A real run that was interrupted in its second epoch."""
     results = tmp_path_factory.mktemp("interrupted") / "results"
-    end = run(results, do="term", call="kreproduce.report:Report.step", nth=STEPS + 4)
+    end = run(results, do="term", call="kreproduce.training.console:Report.step", nth=STEPS + 4)
     assert end.code == 143, end
     return results
 

@@ -9,7 +9,7 @@ import pytest
 from faults.outcome import folder_of, outcome
 from faults.real import STEPS, environment, run
 
-from kreproduce.training import checkpoint
+from kreproduce.runs import checkpoint
 
 PROGRAM = Path(__file__).with_name("damage.py")
 
@@ -31,7 +31,7 @@ def test_damaged_files(number, quick, tally):
 @pytest.mark.faults
 def test_a_damaged_checkpoint_of_a_real_run(reference, tmp_path, tally):
     """The one before is used, with a warning; with both damaged the run is refused."""
-    run(tmp_path, call="kreproduce.report:Report.step", nth=STEPS + 6, save_seconds=0)
+    run(tmp_path, call="kreproduce.training.console:Report.step", nth=STEPS + 6, save_seconds=0)
     newest, older = checkpoint.listed(folder_of(tmp_path) / "checkpoints")
     newest.write_bytes(newest.read_bytes()[:-1])
     end = run(tmp_path, call="kreproduce.training.learner:assemble")

@@ -7,7 +7,7 @@ from faults.acts import mend
 from faults.outcome import folder_of, outcome
 from faults.real import run
 
-from kreproduce import integrity, records, status
+from kreproduce.runs import integrity, records, status
 
 FILES = {
     "checkpoint": "write .*/checkpoints/new-epoch-0000002-",

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import Augmentation, Experiment, parse_overrides, read, resolve
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import Augmentation, Experiment, parse_overrides, read, resolve
+from kreproduce.runs.folder import RunFolder
 
 NUMBER = 500
 KEYS = [*Experiment.model_fields, *(f"augmentation.{name}" for name in Augmentation.model_fields)]

@@ -16,8 +16,8 @@ from faults.real import environment
 from tables.recorded import experiment_of, record_of, write
 
 from kreproduce import paper
-from kreproduce.experiment import resolve
-from kreproduce.records import checksum
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.records import checksum
 
 ROW = paper.rows(6)[1]
 CYCLE = "[" * 100_000
@@ -195,7 +195,7 @@ def test_a_run_writes_through_no_link(name, tmp_path, monkeypatch):
     """One that a writer would follow lies where it puts a new file."""
     from faults import toy
 
-    from kreproduce.runs import RunFolder
+    from kreproduce.runs.folder import RunFolder
 
     victim = tmp_path / "victim"
     victim.write_text(SECRET)

@@ -3,7 +3,7 @@
 import pytest
 from faults.real import run
 
-from kreproduce import status
+from kreproduce.runs import status
 
 
 @pytest.mark.slow

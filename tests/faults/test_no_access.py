@@ -50,7 +50,7 @@ def test_a_folder_that_is_removed(reference, tmp_path, tally):
 @pytest.mark.faults
 def test_a_disk_that_becomes_read_only(reference, small_disk, tally):
     disk = small_disk(64)
-    end = run(disk, do="read_only", call="kreproduce.report:Report.step", nth=STEPS + 4)
+    end = run(disk, do="read_only", call="kreproduce.training.console:Report.step", nth=STEPS + 4)
     assert end.code == 5, end
     assert re.search(r"digits-\S+ cannot be written: Read-only file system", end.message)
     subprocess.run(["umount", str(disk)], check=True)

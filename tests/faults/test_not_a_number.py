@@ -6,8 +6,7 @@ import pytest
 from faults.outcome import folder_of, outcome
 from faults.real import run
 
-from kreproduce import status
-from kreproduce.training import checkpoint
+from kreproduce.runs import checkpoint, status
 
 
 @pytest.mark.faults

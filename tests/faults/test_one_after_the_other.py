@@ -4,10 +4,10 @@ import pytest
 from faults.outcome import outcome
 from faults.real import STEPS, run
 
-from kreproduce import records, status
+from kreproduce.runs import records, status
 
-STEP, SAVE = "kreproduce.report:Report.step", "kreproduce.runs:RunFolder.save"
-EXPORT, EVALUATE = "kreproduce.runs:RunFolder.keep_weights", "keras:Model.evaluate"
+STEP, SAVE = "kreproduce.training.console:Report.step", "kreproduce.runs.folder:RunFolder.save"
+EXPORT, EVALUATE = "kreproduce.runs.folder:RunFolder.keep_weights", "keras:Model.evaluate"
 
 # What befalls it, its exit code, and from where it goes on: epochs that are complete, and steps.
 FAULTS = [

@@ -8,8 +8,7 @@ import pytest
 from faults.outcome import folder_of, outcome
 from faults.real import STEPS, Process, run
 
-from kreproduce import records, status
-from kreproduce.training import checkpoint
+from kreproduce.runs import checkpoint, records, status
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,9 @@ def is_inside_an_epoch(results):
 @pytest.mark.slow
 def test_killed_inside_an_epoch(reference, tmp_path, tally):
     """In the second epoch, behind its fifth step: the sums of the epoch go on, too."""
-    end = run(tmp_path, call="kreproduce.report:Report.step", nth=STEPS + 6, save_seconds=0)
+    end = run(
+        tmp_path, call="kreproduce.training.console:Report.step", nth=STEPS + 6, save_seconds=0
+    )
     assert end.code == -9, end
     newest, _ = checkpoint.newest(folder_of(tmp_path) / "checkpoints")
     assert (newest.epoch, newest.step) == (1, 5)

@@ -7,7 +7,7 @@ import pytest
 from faults.outcome import outcome
 from faults.real import STEPS, Process, run
 
-from kreproduce import status
+from kreproduce.runs import status
 
 
 def at(reference, what, nth=1):
@@ -19,8 +19,8 @@ def at(reference, what, nth=1):
 PARTS = {
     "loading": {"call": "kreproduce.data.dataset:fingerprint"},
     "building": {"call": "kreproduce.training.learner:assemble"},
-    "training": {"call": "kreproduce.report:Report.step", "nth": STEPS + 4},
-    "the last step of an epoch": {"call": "kreproduce.report:Report.step", "nth": STEPS},
+    "training": {"call": "kreproduce.training.console:Report.step", "nth": STEPS + 4},
+    "the last step of an epoch": {"call": "kreproduce.training.console:Report.step", "nth": STEPS},
     "validating": {"call": "keras:Model.evaluate", "nth": 2},
     "saving": "checkpoints/new-epoch-0000002",
     "exporting weights": "best_val_loss.weights.h5",
@@ -60,7 +60,7 @@ def test_a_request_to_stop(do, code, part, reference, tmp_path, tally):
 @pytest.mark.faults
 def test_a_second_ctrl_c_leaves_at_once(reference, tmp_path, tally):
     """The first finds the run at a step that takes for ever."""
-    plan = {"do": "hold", "call": "kreproduce.report:Report.step", "nth": STEPS + 4}
+    plan = {"do": "hold", "call": "kreproduce.training.console:Report.step", "nth": STEPS + 4}
     with Process(tmp_path, **plan) as process:
         process.wait_until_held(tmp_path)
         process.process.send_signal(2)

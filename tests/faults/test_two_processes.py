@@ -12,8 +12,8 @@ from faults import toy
 from faults.outcome import outcome
 from faults.real import SETTINGS, Process, environment, run
 
-from kreproduce import status
 from kreproduce.errors import StateError
+from kreproduce.runs import status
 
 DRIVER = str(Path(__file__).with_name("driver.py"))
 OTHER = [sys.executable, DRIVER, "run", "digits", *SETTINGS]

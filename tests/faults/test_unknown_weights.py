@@ -11,8 +11,7 @@ import pytest
 from faults.outcome import folder_of, outcome
 from faults.real import STEPS, run
 
-from kreproduce import status
-from kreproduce.training import checkpoint
+from kreproduce.runs import checkpoint, status
 
 
 class Payload:
@@ -86,7 +85,7 @@ def test_a_foreign_file_with_its_own_checksum_is_no_checkpoint(make, tmp_path):
 @pytest.mark.faults
 def test_a_run_loads_nothing_but_its_checkpoints(reference, tmp_path, tally):
     """Weights, history and record of others lie where its own did, and a newer checkpoint."""
-    run(tmp_path, call="kreproduce.report:Report.step", nth=2 * STEPS + 4)
+    run(tmp_path, call="kreproduce.training.console:Report.step", nth=2 * STEPS + 4)
     folder, sign = folder_of(tmp_path), tmp_path / "sign"
     kept = sorted(folder.glob("*.weights.h5"))
     assert len(kept) == 2

@@ -9,11 +9,11 @@ from rich.console import Console
 from tables.recorded import made_up, parsed, record_of
 
 from kreproduce.data.dataset import Dataset, Subset
-from kreproduce.experiment import resolve
-from kreproduce.records import Accuracies, Outcome
-from kreproduce.report import Report
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
+from kreproduce.runs.records import Accuracies, Outcome
 from kreproduce.training import lifecycle
+from kreproduce.training.console import Report
 from kreproduce.training.devices import Devices
 from kreproduce.training.lifecycle import Means
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import Experiment, resolve
+from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.cost import count
 from kreproduce.network.description import describe

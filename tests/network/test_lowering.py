@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kreproduce import scheduling
 from kreproduce.network import tensorflow_kernels
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import describe_pointwise
@@ -17,6 +16,7 @@ from kreproduce.network.grouping import Grouping, group
 from kreproduce.network.layers import GroupedPointwise
 from kreproduce.network.lowering import LOWERINGS, fastest
 from kreproduce.network.model import build, realize
+from kreproduce.system import scheduling
 
 numpy = ops.convert_to_numpy
 WAYS = [lowering for lowering in LOWERINGS if lowering != "auto"]

@@ -7,8 +7,8 @@ import pytest
 from support import tree
 
 from kreproduce.errors import SettingsError
-from kreproduce.sweep import connection
-from kreproduce.sweep.cluster import Share, share
+from kreproduce.sweep.ray_cluster import connect
+from kreproduce.sweep.ray_cluster.executor import Share, share
 
 TINY = "dataset: digits\nlimit: 20\nepochs: 2\nbatch_size: 16\nch: 16\n"
 HEAD = {"CPU": 4.0}
@@ -81,12 +81,12 @@ def test_nobody_there(sweep, kreproduce):
 
 def test_somebody_else_there(monkeypatch):
     """A port that takes connections and never says anything, as of another program."""
-    monkeypatch.setattr(connection, "_LONG_PATIENCE", 3.0)
+    monkeypatch.setattr(connect, "_LONG_PATIENCE", 3.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         started = time.monotonic()
         with pytest.raises(SettingsError, match="what answers there is no head of a cluster"):
-            connection.connect(address)
+            connect.connect(address)
         assert time.monotonic() - started < 20
 
 

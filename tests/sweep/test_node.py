@@ -6,10 +6,10 @@ import os
 import pytest
 from tables.recorded import record_of, write
 
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
-from kreproduce.sweep import node, parcel
-from kreproduce.sweep.node import Node, Order
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
+from kreproduce.sweep.ray_cluster import packing, worker
+from kreproduce.sweep.ray_cluster.worker import Node, Order
 
 EXPERIMENT = resolve({"dataset": "digits"}, {"limit": 20})
 
@@ -35,7 +35,7 @@ def finished(results, images=10):
 
 
 def carry(tmp_path, folder=None):
-    packed = parcel.pack(folder) if folder else None
+    packed = packing.pack(folder) if folder else None
     return order(tmp_path, results=None, parcel=packed)
 
 
@@ -48,13 +48,13 @@ def test_in_a_results_folder_that_it_sees(tmp_path):
 
 
 def test_carried_there_and_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(node.tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setattr(worker.tempfile, "tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     folder = finished(tmp_path / "home")
     outcome = asyncio.run(Node().run(carry(tmp_path, folder)))
     assert (outcome.state, outcome.why) == ("done", None)
     assert "it was finished before" in outcome.log
-    parcel.unpack(outcome.parcel, tmp_path / "back")
+    packing.unpack(outcome.parcel, tmp_path / "back")
     assert (tmp_path / "back" / "record.json").read_bytes() == (folder / "record.json").read_bytes()
     assert list((tmp_path / "scratch").iterdir()) == []
 
@@ -86,13 +86,13 @@ def test_a_log_that_cannot_be_written(tmp_path):
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_runs_that_share_a_gpu_do_not_take_all_of_its_memory(tmp_path, monkeypatch, shared):
-    for name in node.SHARED_GPU:
+    for name in worker.SHARED_GPU:
         monkeypatch.delenv(name, raising=False)
     seen = []
-    monkeypatch.setattr(node, "Child", lambda *args, **_: seen.append(args[3]) or 1 / 0)
+    monkeypatch.setattr(worker, "Child", lambda *args, **_: seen.append(args[3]) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(Node().run(order(tmp_path, shared=shared)))
-    assert (node.SHARED_GPU.items() <= seen[0].items()) == shared
+    assert (worker.SHARED_GPU.items() <= seen[0].items()) == shared
 
 
 def test_told_to_stop_before_it_began(tmp_path):
@@ -122,7 +122,7 @@ def test_a_lock_that_died_with_its_machine_is_waited_for(tmp_path):
 
 
 def test_a_lock_that_stays_is_not_waited_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(node, "_LEASE", 0.0)
+    monkeypatch.setattr(worker, "_LEASE", 0.0)
     holder = RunFolder(tmp_path, EXPERIMENT)
     holder.claim()
     outcome = asyncio.run(Node().run(order(tmp_path, again=True)))

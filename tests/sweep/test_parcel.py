@@ -8,7 +8,7 @@ import pytest
 from support import tree
 
 from kreproduce.errors import StorageError
-from kreproduce.sweep import parcel
+from kreproduce.sweep.ray_cluster import packing
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def test_there_and_back(folder, tmp_path):
     home = tmp_path / "here" / "run"
-    parcel.unpack(parcel.pack(folder), home)
+    packing.unpack(packing.pack(folder), home)
     assert tree(home) == tree(folder)
     assert [path.name for path in home.parent.iterdir()] == ["run"]
 
@@ -31,19 +31,19 @@ def test_what_was_there_before_is_replaced(folder, tmp_path):
     home = tmp_path / "here" / "run"
     home.mkdir(parents=True)
     (home / "old").write_text("old")
-    parcel.unpack(parcel.pack(folder), home)
+    packing.unpack(packing.pack(folder), home)
     assert tree(home) == tree(folder)
     assert [path.name for path in home.parent.iterdir()] == ["run"]
 
 
 def test_nothing_there(tmp_path):
-    assert parcel.pack(tmp_path / "run") is None
+    assert packing.pack(tmp_path / "run") is None
 
 
 def test_only_plain_files_travel(folder, tmp_path):
     os.mkfifo(folder / "pipe")
     (folder / "link").symlink_to("/etc/passwd")
-    parcel.unpack(parcel.pack(folder), tmp_path / "run")
+    packing.unpack(packing.pack(folder), tmp_path / "run")
     assert sorted(tree(tmp_path / "run")) == ["checkpoints", "checkpoints/1", "status.json"]
 
 
@@ -52,7 +52,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path):
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("../../out", "")
     home = tmp_path / "here" / "run"
-    parcel.unpack(buffer.getvalue(), home)
+    packing.unpack(buffer.getvalue(), home)
     assert sorted(tree(tmp_path)) == ["here", "here/run", "here/run/out"]
 
 
@@ -62,5 +62,5 @@ def test_what_was_there_stays_if_the_disk_refuses(folder, tmp_path):
     (home / "old").write_text("old")
     (tmp_path / "here" / "run.tmp").write_text("in the way")
     with pytest.raises(StorageError, match="cannot be written"):
-        parcel.unpack(parcel.pack(folder), home)
+        packing.unpack(packing.pack(folder), home)
     assert sorted(tree(home)) == ["old"]

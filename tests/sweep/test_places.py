@@ -2,9 +2,9 @@
 
 import pytest
 
-from kreproduce import gpus, unseen_gpus
 from kreproduce.errors import SettingsError
-from kreproduce.sweep.places import Places
+from kreproduce.sweep.options import Places
+from kreproduce.system import gpus, unseen_gpus
 
 
 @pytest.fixture

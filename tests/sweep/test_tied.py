@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-TIED = [sys.executable, "-m", "kreproduce.sweep.tied"]
+TIED = [sys.executable, "-m", "kreproduce.sweep.ray_cluster.die_with_parent"]
 # As Ray's threads do, it blocks SIGINT, and what it starts would inherit that.
 PARENT = f"""
 import os, signal, subprocess, sys, time

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 
-from kreproduce import files, paper
+from kreproduce import paper
 from kreproduce.data.originals import SIZES
-from kreproduce.experiment import of_row, resolve
-from kreproduce.predictions import FILE, Predictions, encoded
-from kreproduce.records import (
+from kreproduce.experiment.settings import of_row, resolve
+from kreproduce.runs.predictions import FILE, Predictions, encoded
+from kreproduce.runs.records import (
     HEADLINE,
     RECORD_VERSION,
     Record,
@@ -18,6 +18,7 @@ from kreproduce.records import (
     decoded,
     history_digest,
 )
+from kreproduce.system import files
 
 CONDITIONS = {
     "devices": ["NVIDIA H200"],

@@ -3,8 +3,9 @@
 import pytest
 from tables.recorded import experiment_of, record_of, write
 
-from kreproduce import paper, records
-from kreproduce.experiment import resolve
+from kreproduce import paper
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import records
 from kreproduce.tables import table
 from kreproduce.tables.measured import Measured, measured, wilson
 

@@ -7,9 +7,9 @@ import json
 import pytest
 from tables.recorded import record_of, write
 
-from kreproduce import records
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs import records
 from kreproduce.tables import FORMATS, build, contents_recorded, render
 
 

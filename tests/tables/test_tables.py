@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from tables.recorded import experiment_of, record_of, write
 
-from kreproduce import paper, records, tables
+from kreproduce import paper, tables
 from kreproduce.errors import SettingsError, StateError, StorageError
+from kreproduce.runs import records
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import pytest
 
 from kreproduce.data import augment
 from kreproduce.data.dataset import Subset
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.model import build
 from kreproduce.training.batches import (

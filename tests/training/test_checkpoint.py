@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from kreproduce import npz
-from kreproduce.training import checkpoint
-from kreproduce.training.checkpoint import Checkpoint
+from kreproduce.runs import checkpoint
+from kreproduce.runs.checkpoint import Checkpoint
+from kreproduce.system import npz
 
 ARRAYS = {"weights/a/b": np.arange(6.0).reshape(2, 3), "optimizer/n": np.array(7), "": np.zeros(0)}
 

@@ -10,7 +10,7 @@ import keras
 import pytest
 from tables.recorded import parsed, record_of
 
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.training import conditions, devices, sessions
 from kreproduce.training.optimizer import Keras2RMSprop
 

@@ -11,12 +11,12 @@ import tensorflow as tf
 import tf_keras
 from sklearn.datasets import load_digits
 
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.network import operations as op
 from kreproduce.network.description import describe
 from kreproduce.network.layers import BatchNormalization
-from kreproduce.training.assembly import assemble
 from kreproduce.training.devices import Devices
+from kreproduce.training.model import assemble
 from kreproduce.training.optimizer import Keras2RMSprop
 
 

@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 from support import TWO_GPUS, says
 
-from kreproduce import nvidia, scheduling
 from kreproduce.data.dataset import Subset
 from kreproduce.errors import SettingsError
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
+from kreproduce.system import nvidia, scheduling
 from kreproduce.training import devices
 from kreproduce.training.devices import Devices
 from kreproduce.training.out_of_memory import is_out_of_memory

@@ -16,11 +16,11 @@ import tf_keras
 from numpy_network import drawn_weights, give
 from tf_keras import layers as their_layers
 
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.network import description
 from kreproduce.network import operations as op
 from kreproduce.network.architecture import Stage
-from kreproduce.training import assembly as assembly_module
+from kreproduce.training import model as assembly_module
 from kreproduce.training.devices import Devices
 
 CPU = Devices(gpu=False, names=("CPU",))

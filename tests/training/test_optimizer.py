@@ -7,10 +7,10 @@ import tensorflow as tf
 import tf_keras
 
 from kreproduce.errors import StateError
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.training import state
-from kreproduce.training.assembly import assemble
 from kreproduce.training.devices import Devices
+from kreproduce.training.model import assemble
 from kreproduce.training.optimizer import FORMULA, Keras2RMSprop
 from kreproduce.training.schedule import learning_rate
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from support import tree, write_images
 
-from kreproduce import records as records_module
 from kreproduce.cli import app
-from kreproduce.interruption import Interruptions
-from kreproduce.records import read
-from kreproduce.report import Report
-from kreproduce.runs import RunFolder
+from kreproduce.runs import records as records_module
+from kreproduce.runs.folder import RunFolder
+from kreproduce.runs.records import read
+from kreproduce.system.interruption import Interruptions
 from kreproduce.training import lifecycle, optimizer
+from kreproduce.training.console import Report
 from kreproduce.training.devices import Devices
 from kreproduce.training.learner import NetworkLearner
 from kreproduce.training.lifecycle import Means
@@ -198,7 +198,7 @@ def test_the_flip_headline_trains_nothing(finished, capsys):
 def test_the_kept_weights_give_the_recorded_test(finished, images):
     """Rebuilt from the record, loaded, and tested by a plain loop over the images."""
     from kreproduce.data import dataset, sources
-    from kreproduce.experiment import Experiment
+    from kreproduce.experiment.settings import Experiment
     from kreproduce.network.model import build
 
     record = records(finished[0])
@@ -394,7 +394,7 @@ def test_the_weights_kept_are_those_of_the_first_best_epoch(tmp_path, images):
 def asked(images, **settings):
     """An experiment on the images, and what loads them."""
     from kreproduce.data import dataset, sources
-    from kreproduce.experiment import resolve
+    from kreproduce.experiment.settings import resolve
 
     small = {"classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2, "batch_size": 8}
     experiment = resolve({"dataset": "colours"}, small, settings)
@@ -508,7 +508,7 @@ def test_the_initial_weights_follow_from_the_seed(images):
 def test_the_network_computes_in_the_precision_recorded(
     monkeypatch, images, gpu, settings, precision
 ):
-    from kreproduce.experiment import Experiment
+    from kreproduce.experiment.settings import Experiment
 
     monkeypatch.setattr(Experiment, "gpu_precision", "mixed_float16")
     learner = learner_of(images, gpu, **settings)

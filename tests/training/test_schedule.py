@@ -1,6 +1,6 @@
 import pytest
 
-from kreproduce.experiment import resolve
+from kreproduce.experiment.settings import resolve
 from kreproduce.training.schedule import learning_rate
 
 # The formula of the authors' code worked out in decimal arithmetic, to seven digits: seven epochs

@@ -1,0 +1,339 @@
+"""Everything that decides a result, in one frozen object: what is run, and what is it called."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from kreproduce import paper
+from kreproduce.errors import SettingsError, nearest, printable, quoted
+from kreproduce.experiment import recipes
+from kreproduce.experiment.yaml_file import parse_value, read_settings
+from kreproduce.network.architecture import (
+    STRIDES,
+    Activation,
+    Architecture,
+    Padding,
+    Size,
+    Variant,
+)
+from kreproduce.network.grouping import Interleaving
+from kreproduce.system.strict import Strict
+
+Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+_HFLIP = "hflip"
+PROTOCOL = 2
+"""Raised when the same settings come to train or test otherwise, say by another optimizer: what was
+run before then has other identities, and counts no longer. New settings do not raise it, nor do
+changes in the last digits, which the conditions in a record tell apart. 1 had Keras 3's RMSprop."""
+
+ADDED_LATER: frozenset[str] = frozenset()
+"""Settings that came after the first records, which do not have them: what they meant by it is the
+default."""
+
+NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Augmentation(Strict):
+    """The ranges of the one affine warp a training image gets, each drawn uniformly.
+
+    Attributes:
+        rotation: degrees to either side.
+        shift: share of height and width, to either side.
+        shear: degrees to either side.
+        zoom: z draws each axis' factor from [1 - z, 1 + z].
+        horizontal_flip: mirror left and right, every second image.
+        vertical_flip: mirror top and bottom, every second image.
+    """
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    shift: Fraction
+    shear: Annotated[float, Field(ge=0, lt=90)]
+    zoom: Fraction
+    horizontal_flip: bool
+    vertical_flip: bool
+
+
+class Experiment(Strict):
+    """The settings of one run, complete.
+
+    Attributes:
+        dataset: cifar10, cifar10-heldout, malaria, colorectal_histology, digits, or a name for a
+            folder of images.
+        data_name: what its images are called in records; the dataset's own name is kept for the
+            original images.
+        classes: number of classes.
+        variant, ch, size, layer_l, activation, interleaving, padding, bn_momentum, input_size,
+            skip_strides: see `Architecture`.
+        resize: rule of the nearest neighbour that brings an image to the input size: "pil", or
+            "opencv" behind a padding to a square.
+        epochs: passes over the training images.
+        cycle: epochs of a cycle of the learning rate.
+        batch_size: images a step, over all devices.
+        precision: "auto" is the authors' on a GPU and float32 on a CPU.
+        augmentation: of the training images.
+        validation: how validation images are shown: "augmented" again each epoch, "fourfold" with
+            all flips, or "plain".
+        seed: of initialisation, shuffling, augmentation and dropout.
+        limit: number of training images taken, the others in proportion; None is all.
+    """
+
+    dataset: Name
+    data_name: Name
+    classes: Annotated[int, Field(ge=2, le=100_000)]
+    variant: Variant = Architecture.variant
+    size: Size = Architecture.size
+    ch: Annotated[int, Field(ge=1, le=100_000)] | None
+    layer_l: bool = Architecture.layer_l
+    activation: Activation = Architecture.activation
+    interleaving: Interleaving = Architecture.interleaving
+    padding: Padding = Architecture.padding
+    bn_momentum: Annotated[float, Field(gt=0, lt=1)] = Architecture.bn_momentum
+    input_size: Annotated[int, Field(ge=1, le=4096)]
+    skip_strides: Annotated[int, Field(ge=0, le=STRIDES)]
+    resize: Literal["pil", "opencv"]
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    cycle: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
+    precision: Precision = "auto"
+    augmentation: Augmentation
+    validation: Literal["augmented", "fourfold", "plain"]
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    limit: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_meaning(self) -> Self:
+        if self.data_name in recipes.RECIPES and self.data_name != self.dataset:
+            raise ValueError(
+                f"data_name: {printable(self.data_name)} is the name of another dataset; choose "
+                "a free one"
+            )
+        try:
+            self._architecture()
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The network to train."""
+        return self._architecture()
+
+    def _architecture(self) -> Architecture:
+        return Architecture(
+            **{name: getattr(self, name) for name in Architecture.__dataclass_fields__}
+        )
+
+    @cached_property
+    def identity(self) -> str:
+        """Eight hex digits from `PROTOCOL` and the settings that decide a result.
+
+        Settings at the default that the class gives them are left out, so that a setting
+        added later, with a default, leaves the identities of older runs as they are.
+        """
+        values = self.model_dump(exclude_defaults=True)
+        text = json.dumps({"protocol": PROTOCOL} | values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def model_name(self) -> str:
+        """A short name of the network, say "v2-32ch-relu"."""
+        parts = [self.variant if self.size == "B0" else f"{self.size.lower()}-{self.variant}"]
+        parts += [f"{self.ch}ch"] if self.ch is not None else []
+        parts += [] if self.layer_l else ["nol"]
+        parts += ["relu"] if self.activation == "relu" else []
+        return "-".join(parts)
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run's folder; the same experiment has the same name everywhere."""
+        return f"{self.data_name}-{self.model_name}-{self.epochs}epochs-{self.identity}"
+
+    @property
+    def gpu_precision(self) -> str:
+        """The precision on a GPU, "auto" resolved."""
+        if self.precision != "auto":
+            return self.precision
+        return recipes.gpu_precision(self.dataset, self.variant, self.epochs)
+
+    @property
+    def cpu_precision(self) -> str:
+        """The precision on a CPU, "auto" resolved."""
+        return "float32" if self.precision == "auto" else self.precision
+
+    @property
+    def row_settings(self) -> dict[str, Any]:
+        """What makes the row of a table: all settings but the conditions of its measurement.
+
+        Those are the seed, the precision, and the images' name and how many are taken.
+        """
+        return self.model_dump(exclude={"seed", "precision", "data_name", "limit"})
+
+    def published(self, *, hflip: bool = False) -> paper.Row | None:
+        """The first row of the paper with exactly these settings, whatever the conditions.
+
+        Args:
+            hflip: of the headline with the mirror image, instead of the plain one.
+        """
+        row = paper.published(
+            self.dataset,
+            self.epochs,
+            self.variant,
+            self.ch,
+            self.layer_l,
+            self.activation,
+            hflip,
+        )
+        if row is None or of_row(row).row_settings != self.row_settings:
+            return None
+        return row
+
+    @property
+    def may_enter_tables(self) -> bool:
+        """Whether a run of it, on the original images, counts for the row it is of, if any."""
+        return self.limit is None and self.data_name == self.dataset
+
+
+def of_row(row: paper.Row) -> Experiment:
+    """The experiment behind a row of the paper's tables; a flip row is tested otherwise alone."""
+    names = ("dataset", "epochs", "variant", "ch", "layer_l", "activation")
+    return resolve({name: getattr(row, name) for name in names})
+
+
+def resolve(*layers: dict[str, Any]) -> Experiment:
+    """The experiment of settings in layers, a later layer over an earlier one.
+
+    `hflip` may be among them, see `asks_for_hflip`; it changes no training, and is no part of it.
+
+    Raises:
+        SettingsError: a setting is unknown, of a wrong type or range, or has no meaning.
+    """
+    values: dict[str, Any] = {}
+    for layer in layers:
+        _check_known(layer)
+        values |= {key: value for key, value in layer.items() if "." not in key}
+    dataset_of(values)
+    asks_for_hflip(values)
+    values.pop(_HFLIP, None)
+    values = recipes.complete(values)
+    values = _with_augmentation(values, layers)
+    try:
+        return Experiment(**values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def asks_for_hflip(*layers: dict[str, Any]) -> bool:
+    """Whether the headline is to sum the outputs for an image and its mirror image.
+
+    A way of testing (section 2.11), which settings may name.
+
+    Raises:
+        SettingsError: it is neither true nor false.
+    """
+    asked = next((layer[_HFLIP] for layer in reversed(layers) if _HFLIP in layer), False)
+    if not isinstance(asked, bool):
+        raise SettingsError(f"{_HFLIP}: {quoted(asked, 60)} is refused; it is true or false")
+    return asked
+
+
+def dataset_of(*layers: dict[str, Any]) -> str:
+    """The name of the dataset that settings in layers ask for.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    name = next((layer["dataset"] for layer in reversed(layers) if "dataset" in layer), None)
+    if name is None:
+        raise SettingsError("the settings name no dataset; add a line such as 'dataset: cifar10'")
+    if not isinstance(name, str):
+        raise SettingsError(f"dataset: {quoted(name)} is not a name; for one, cifar10 is")
+    if not re.fullmatch(NAME, name):
+        near = nearest(name, recipes.RECIPES)
+        raise SettingsError(
+            f"{quoted(name, 60)} is neither a dataset nor a settings file, which ends in .yaml; "
+            f"{near}"
+        )
+    return name
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The settings in a YAML file.
+
+    Raises:
+        SettingsError: the file is missing, not YAML, or has an unknown setting.
+    """
+    values = read_settings(path)
+    try:
+        _check_known(values)
+    except SettingsError as error:
+        raise SettingsError(f"{printable(path)}: {error}") from None
+    return values
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """The settings in `key=value` pairs, values as in YAML.
+
+    Raises:
+        SettingsError: a pair is none, or its value cannot be read.
+    """
+    values = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(
+                f"--set takes key=value, not {quoted(pair)}; for one, --set epochs=2"
+            )
+        values[key.strip()] = parse_value(text, f"--set {pair}")
+    return values
+
+
+def _check_known(values: dict[str, Any]) -> None:
+    known = [*Experiment.model_fields, _HFLIP]
+    inner = [f"augmentation.{name}" for name in Augmentation.model_fields]
+    for key in values:
+        if key not in known and key not in inner:
+            raise SettingsError(
+                f"unknown setting {quoted(key)}; {nearest(str(key), known + inner)}"
+            )
+
+
+def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Lay the parts of the augmentation that were set over the recipe's."""
+    merged = dict(recipes.RECIPES.get(values["dataset"], recipes.OTHER)["augmentation"])
+    for layer in layers:
+        given = layer.get("augmentation", {})
+        if not isinstance(given, dict):
+            raise SettingsError(f"augmentation: {quoted(given)} is not a group of settings")
+        merged |= given
+        merged |= {
+            key.removeprefix("augmentation."): value
+            for key, value in layer.items()
+            if key.startswith("augmentation.")
+        }
+    return values | {"augmentation": merged}
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first fault that pydantic found, as one sentence."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = [f"augmentation.{name}" for name in Augmentation.model_fields]
+        return f"unknown setting {quoted(place)}; {nearest(place, known)}"
+    if fault["type"] == "string_pattern_mismatch":
+        allowed = "lower-case letters, digits, '.', '_' and '-'"
+        return f"{place}: {quoted(fault['input'], 60)} is refused; a name has only {allowed}"
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    if fault["type"] == "missing":
+        return f"{place} is not set and does not follow from the other settings"
+    why = f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{place}: {quoted(fault['input'], 60)} is refused; {why}"

@@ -1,0 +1,87 @@
+"""Whether the files of a run are still what was written: their content hashed again."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kreproduce.runs import checkpoint, predictions
+from kreproduce.runs.records import (
+    NO_RECORD,
+    Record,
+    history_fault,
+    read_alone,
+    read_predictions,
+    weights_name,
+)
+from kreproduce.system import files
+
+Finding = Literal["whole", "damaged", "missing"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file of a run, and what its hash says.
+
+    Attributes:
+        file: its name in the run's folder.
+        found: "whole", "damaged", or "missing": git does not take weights, so that a copy of the
+            record from there has none.
+    """
+
+    file: str
+    found: Finding
+
+    @property
+    def is_weights(self) -> bool:
+        """Whether it holds weights that a rule kept."""
+        return self.file.endswith(".weights.h5")
+
+
+def check(run: Path) -> list[Checked]:
+    """Hash all that a record has the hash of, the record itself, and the checkpoints.
+
+    Of the predictions the accuracies are computed, too, and must be those of the record. What
+    weights that are missing were, or whether they gave the predictions, nothing here can tell. A
+    run under way removes its older checkpoints; what is gone by then is passed over.
+    """
+    found = [*_with_record(run)]
+    for path in checkpoint.listed(run / "checkpoints"):
+        digest = path.stem.rpartition("-")[2]
+        state = _state(path, digest)
+        found += [] if state == "missing" else [Checked(f"checkpoints/{path.name}", state)]
+    return found
+
+
+def _with_record(run: Path) -> Iterator[Checked]:
+    """The record and what it has the hash of; nothing of a run without one."""
+    record = read_alone(run)
+    if not isinstance(record, Record):
+        yield from [] if record == NO_RECORD else [Checked("record.json", "damaged")]
+        return
+    yield Checked("record.json", "whole")
+    has_fault = {
+        "history.csv": history_fault(run, record) is not None,
+        predictions.FILE: isinstance(read_predictions(run, record), str),
+    }
+    for name, fault in has_fault.items():
+        yield Checked(name, _beside(run / name) if fault else "whole")
+    for rule, digest in record.weights.items():
+        name = weights_name(rule)
+        yield Checked(name, _state(run / name, digest))
+
+
+def _beside(path: Path) -> Finding:
+    """What to call a file that its record does not bear out."""
+    return "damaged" if os.path.lexists(path) else "missing"
+
+
+def _state(path: Path, digest: str) -> Finding:
+    try:
+        whole = files.kind(path) == "a file" and files.sha256(path) == digest
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        whole = False
+    return "whole" if whole else "damaged"

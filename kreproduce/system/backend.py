@@ -1,0 +1,81 @@
+"""The library that Keras computes with, asked about before it is imported."""
+
+import importlib.util
+import json
+import os
+import platform
+from pathlib import Path
+
+from kreproduce.errors import SettingsError, nearest, printable
+from kreproduce.system import nvidia
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def name() -> str:
+    """The one that Keras will compute with."""
+    return _chosen()[0]
+
+
+def check() -> None:
+    """Refuse a backend that Keras does not have or that is not installed.
+
+    Raises:
+        SettingsError: the environment variable KERAS_BACKEND, the user's keras.json or else the
+            default, "tensorflow", names one.
+    """
+    chosen, where = _chosen()
+    if chosen not in BACKENDS:
+        raise SettingsError(
+            f"{where}={printable(chosen)} is no backend: {nearest(chosen, BACKENDS)}"
+        )
+    if importlib.util.find_spec(chosen) is None:
+        installed = [other for other in BACKENDS if importlib.util.find_spec(other)]
+        way_out = f"or set KERAS_BACKEND={installed[0]}" if installed else "or jax, or torch"
+        by = f" ({where})" if chosen != "tensorflow" else ""  # which Keras writes there by itself
+        raise SettingsError(f"{chosen} is not installed{by}: install it with pip, {way_out}")
+
+
+def _chosen() -> tuple[str, str]:
+    """The backend, and what names it: a variable, a file, or "" for nothing but the default."""
+    variable = os.environ.get("KERAS_BACKEND")
+    if variable:
+        return variable, "KERAS_BACKEND"
+    path = keras_json()
+    try:
+        configured = json.loads(path.read_bytes())["backend"]
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        return "tensorflow", ""
+    return str(configured), f"backend in {path}"
+
+
+def keras_json() -> Path:
+    """The user's settings of Keras, where it looks for them."""
+    return _keras_home() / "keras.json"
+
+
+def _keras_home() -> Path:
+    if "KERAS_HOME" in os.environ:
+        return Path(os.path.expanduser(os.environ["KERAS_HOME"]))  # noqa: PTH111 (as Keras)
+    home = os.path.expanduser("~")  # noqa: PTH111 (raises nothing where there is none)
+    return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
+
+
+def tune() -> None:
+    """Tell libraries what they ask for when they are imported; call it before.
+
+    What a user has set is left, and a record has what can change a result.
+
+    TensorFlow is to compute with oneDNN on every x86 processor. By itself it does so on those with
+    AVX-512 alone. With AVX2 a training step of V2 32ch takes a third of the time.
+
+    HDF5 is to lock no file of weights: a run's own lock keeps others out, and HDF5 fails on file
+    systems that have no locks.
+
+    NVIDIA's libraries are loaded that TensorFlow does not find where pip puts them.
+    """
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if name() == "tensorflow":
+        nvidia.load_libraries()

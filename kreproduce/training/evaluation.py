@@ -1,0 +1,50 @@
+"""Testing a trained model: all test images, as they are and flipped."""
+
+import numpy as np
+
+from kreproduce.data.dataset import Dataset
+from kreproduce.errors import DivergedError
+from kreproduce.experiment.settings import Experiment
+from kreproduce.runs.predictions import Predictions
+from kreproduce.runs.records import Accuracies, Outcome
+from kreproduce.system.interruption import Interruptions
+from kreproduce.training.batches import plain_views
+from kreproduce.training.interruptible import Stopping
+from kreproduce.training.logits import SHOWN, cross_entropy, predict
+from kreproduce.training.model import Assembly
+
+
+def outcome(
+    assembly: Assembly, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
+) -> tuple[Outcome, Predictions]:
+    """What a trained model makes of the test images.
+
+    Raises:
+        DivergedError: the loss is not a finite number.
+        Interrupted: as `interruptions` took it.
+    """
+    logits = {}
+    for shown in SHOWN:
+        views = plain_views(
+            experiment,
+            dataset.test,
+            horizontal=shown == "horizontal",
+            vertical=shown == "vertical",
+        )
+        predicted = assembly.model.predict(
+            assembly.batches(views, experiment.batch_size),
+            verbose=0,
+            callbacks=[Stopping(interruptions)],
+        )
+        interruptions.check()
+        logits[shown] = predicted[: len(views.order)]  # the last batch may be filled up
+    true = dataset.test.labels
+    loss = cross_entropy(logits["plain"], true)
+    if not np.isfinite(loss):
+        raise DivergedError(f"the test loss is not a finite number ({loss}); try another --seed")
+    decided = predict(logits)
+    accuracies = {name: float(np.mean(classes == true)) for name, classes in decided.items()}
+    return (
+        Outcome(loss=loss, accuracy=Accuracies(**accuracies)),
+        Predictions(true, decided["plain"], decided["hflip"]),
+    )
