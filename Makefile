@@ -21,7 +21,7 @@ ifeq ($(GPU),0)
 endif
 VENV := .venv$(if $(filter 1,$(GPU)),-gpu)
 BIN := $(VENV)/bin
-HAS_GPU := import sys; from kreproduce import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or make GPU=0 hides it")
+HAS_GPU := import sys; from kreproduce.system import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or make GPU=0 hides it")
 NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))

@@ -21,7 +21,7 @@ _SCRIPT = """
 import os, sys
 from kreproduce.cli import main
 if os.environ.get("AS_NOBODY"):  # root is refused nothing; what is needed is imported before
-    import kreproduce.status, kreproduce.training.run_experiment
+    import kreproduce.runs.status, kreproduce.training.run_experiment
     if os.getuid() == 0:
         os.setuid(65534)
 try:

@@ -6,9 +6,10 @@ import pytest
 from numpy_network import drawn_weights, forward, give
 
 from kreproduce.data import dataset, sources
+from kreproduce.data.views import plain_views
 from kreproduce.experiment.settings import resolve
 from kreproduce.network.description import describe
-from kreproduce.training.batches import Batches, plain_views
+from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 from kreproduce.training.logits import SHOWN, cross_entropy, predict, softmax
 from kreproduce.training.model import assemble

@@ -48,8 +48,8 @@ def test_another_python(folder):
 
 
 GUARDED = """
-import kreproduce.interpreter, subprocess, sys
-kreproduce.interpreter.guard_children()
+import kreproduce.system.interpreter, subprocess, sys
+kreproduce.system.interpreter.guard_children()
 sys.exit(subprocess.run([sys.executable, "-c", "import random, yaml"]).returncode)
 """
 

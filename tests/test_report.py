@@ -8,8 +8,9 @@ from tables.recorded import parsed, record_of
 
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs.folder import Epoch
+from kreproduce.text import duration
 from kreproduce.training import console as module
-from kreproduce.training.console import Report, duration, summary
+from kreproduce.training.console import Report, summary
 from kreproduce.training.devices import Devices
 
 CPU = Devices(gpu=False, names=("a CPU, 2 cores",))

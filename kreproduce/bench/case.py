@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError, quoted
+from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import Experiment, resolve
+from kreproduce.text import quoted
 
 # Written out, because the module that has them imports Keras; a test holds them equal.
 LOWERINGS = ("auto", "dense", "per_group", "native", "naive", "plain")

@@ -6,9 +6,8 @@ from typing import Any
 import keras
 
 from kreproduce.bench.machine import used
-from kreproduce.runs.folder import code_version
 from kreproduce.system import scheduling
-from kreproduce.system.clock import now
+from kreproduce.system.provenance import code_version, now
 from kreproduce.training.conditions import versions
 from kreproduce.training.devices import Devices
 
@@ -27,6 +26,6 @@ def of(devices: Devices, precision: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "deterministic": devices.deterministic,
         "tensor_float_32": devices.tensor_float_32,
-        **code_version().model_dump(),
+        **code_version()._asdict(),
         "versions": versions(),
     }

@@ -11,11 +11,11 @@ import numpy as np
 from kreproduce.bench.case import Case
 from kreproduce.data import cache, dataset, sources
 from kreproduce.data.images import Source
+from kreproduce.data.views import Views, training_views, validation_views
 from kreproduce.experiment.settings import resolve
 from kreproduce.network.lowering import Lowering
 from kreproduce.system import scheduling
 from kreproduce.training import devices as devices_module
-from kreproduce.training.batches import Views, training_views, validation_views
 from kreproduce.training.devices import Devices
 from kreproduce.training.model import assemble
 from kreproduce.training.out_of_memory import memory_of

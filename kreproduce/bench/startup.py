@@ -23,7 +23,8 @@ _BUILD = (
     "from kreproduce.network.model import build; build(Architecture(size='{}'))"
 )
 _LOAD = (
-    "from kreproduce.data import dataset, sources; from kreproduce.experiment import resolve; "
+    "from kreproduce.data import dataset, sources; "
+    "from kreproduce.experiment.settings import resolve; "
     "from pathlib import Path; "
     "dataset.load(resolve({'dataset': 'cifar10', 'ch': 32, 'data_name': 'noise'}), "
     "sources.locate('cifar10', Path('.')))"

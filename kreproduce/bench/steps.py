@@ -10,10 +10,11 @@ import numpy as np
 
 from kreproduce.bench.case import Case
 from kreproduce.data.dataset import Subset
+from kreproduce.data.views import Views, training_views
 from kreproduce.network.inference import fold
 from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
-from kreproduce.training.batches import Batches, Views, training_views
+from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 from kreproduce.training.model import assemble
 from kreproduce.training.store import Kept

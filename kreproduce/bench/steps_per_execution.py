@@ -1,12 +1,10 @@
 """How many training steps to take between two returns to Python: measured, and chosen from that.
 
-A run on a GPU under TensorFlow goes by what was measured last on a device like its own.
+`kreproduce.training.steps_per_execution` has what a run makes of it.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kreproduce.bench.case import Case
@@ -15,8 +13,6 @@ from kreproduce.bench.timing import in_turn
 if TYPE_CHECKING:
     from kreproduce.training.devices import Devices
 
-NAME = "steps-per-execution"
-MOST = 64
 # Of equally fast numbers the smallest: a signal and a checkpoint wait for the steps to end.
 _AS_FAST = 1.02
 
@@ -94,69 +90,3 @@ def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
-
-
-def measured(results: Path, device: str, devices: int, backend: str) -> int | None:
-    """The number that was chosen last on such a device; None where none was measured.
-
-    Files that are no such measurement are passed over.
-
-    Args:
-        results: the folder below which benches are written.
-        device: its name, as a bench writes it.
-        devices: how many shared each batch.
-        backend: of Keras.
-    """
-    found: list[tuple[str, int]] = []
-    for path in sorted((results / "bench").glob(f"{NAME}-*.json")):
-        try:
-            content = json.loads(path.read_bytes())
-            conditions = content["conditions"]
-            where = (conditions["device"], conditions["devices"], conditions["backend"])
-            (chosen,) = (r["steps_per_execution"] for r in content["rows"] if r["chosen"])
-            time = conditions["time"]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            continue
-        fits = type(chosen) is int and 1 <= chosen <= MOST and isinstance(time, str)
-        if where == (device, devices, backend) and fits:
-            found.append((time, chosen))
-    return max(found)[1] if found else None
-
-
-def begun_with(settings: Path, devices: "Devices", backend: str) -> int | None:
-    """The number that a run's last session had; None of a new run, or of other devices.
-
-    So a bench meanwhile leaves a run that goes on under the conditions that it began under.
-
-    Args:
-        settings: what the run wrote down of that session, its settings.json.
-        devices: on which it goes on.
-        backend: of Keras.
-    """
-    try:
-        conditions = json.loads(settings.read_bytes())["session"]["conditions"]
-        where = (conditions["devices"], conditions["backend"])
-        number = conditions["steps_per_execution"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    fits = type(number) is int and 1 <= number <= MOST
-    return number if where == ([*devices.names], backend) and fits else None
-
-
-def apply(
-    devices: "Devices", backend: str, results: Path, settings: Path | None = None
-) -> "Devices":
-    """The devices with the number of steps to take on them, where a number is used.
-
-    Args:
-        devices: which.
-        backend: of Keras.
-        results: the folder below which benches are written.
-        settings: of a run that may go on, see `begun_with`; None of one that starts over.
-    """
-    if not devices.gpu or backend != "tensorflow":
-        return devices
-    number = begun_with(settings, devices, backend) if settings else None
-    if number is None:
-        number = measured(results, devices.names[0], len(devices.names), backend)
-    return replace(devices, steps_at_once=number)

@@ -11,11 +11,12 @@ from kreproduce import paper
 from kreproduce.claims.decide import LEVEL, Comparison, Decision, claims_for, decide
 from kreproduce.claims.matched import Matched, match
 from kreproduce.claims.statistics import MOST_SEEDS, Contrast, Interval, scatters_by_chance
-from kreproduce.errors import SettingsError, StateError, StorageError, nearest, printable, quoted
+from kreproduce.errors import SettingsError, StateError, StorageError
 from kreproduce.paper import TrainedClaim
 from kreproduce.runs import records
 from kreproduce.runs.records import Record, Skipped
 from kreproduce.system import disk, outputs
+from kreproduce.text import nearest, printable, quoted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from kreproduce.errors import SettingsError, quoted
+from kreproduce.errors import SettingsError
+from kreproduce.text import quoted
 
 _FOLDERS = {"results"}
 """Parameters that take a folder, which may be still to be made. What is to hold images is not among

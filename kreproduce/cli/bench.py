@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce.bench.machine import is_busy
-from kreproduce.errors import OutOfMemoryError, SettingsError, quoted
+from kreproduce.errors import OutOfMemoryError, SettingsError
 from kreproduce.system import backend, quiet, scheduling
 from kreproduce.system.gpus import CPU
+from kreproduce.text import quoted
 
 if TYPE_CHECKING:
     from kreproduce.bench.case import Case
@@ -211,9 +212,10 @@ def _per_execution(case: "Case", numbers: Sequence[int], devices: str, repeats: 
     found, conditions = _begin(devices, case)
     from kreproduce.bench import steps_per_execution as bench
     from kreproduce.bench.findings import Findings
+    from kreproduce.training.steps_per_execution import NAME
 
     rows = bench.measure(case, numbers, found, repeats, _say)
-    return Findings(bench.NAME, conditions, rows, bench.shown(rows))
+    return Findings(NAME, conditions, rows, bench.shown(rows))
 
 
 def _networks(

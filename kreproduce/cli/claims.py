@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from kreproduce.errors import SettingsError, printable
+from kreproduce.errors import SettingsError
+from kreproduce.text import printable
 
 RESULTS = Path("results")
 REPORT = "report"

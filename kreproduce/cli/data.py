@@ -7,9 +7,10 @@ import typer
 
 from kreproduce.cli.arguments import Command
 from kreproduce.cli.download import Download
-from kreproduce.errors import DataError, SettingsError, printable
+from kreproduce.errors import DataError, SettingsError
 from kreproduce.system import backend, quiet
 from kreproduce.system.interruption import Interruptions
+from kreproduce.text import printable
 
 if TYPE_CHECKING:
     from kreproduce.data.check import Findings

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from kreproduce.errors import printable
+from kreproduce.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

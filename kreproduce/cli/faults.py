@@ -20,8 +20,9 @@ import typer
 
 from kreproduce import __version__
 from kreproduce.cli import surroundings
-from kreproduce.errors import LONGEST, KreproduceError, SettingsError, printable
+from kreproduce.errors import KreproduceError, SettingsError
 from kreproduce.system.interruption import Interrupted
+from kreproduce.text import LONGEST, printable
 
 EXIT_CODES = (
     "0 done, 1 a bug (the message names a file with its traceback), 2 usage or settings, "

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from kreproduce.cli.arguments import Command
-from kreproduce.errors import SettingsError, printable
+from kreproduce.errors import SettingsError
+from kreproduce.text import printable
 
 RESULTS = Path("results")
 _COMMAND = "plot frontier"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce.errors import CHECK_FAILED, SettingsError, printable
+from kreproduce.errors import CHECK_FAILED, SettingsError
+from kreproduce.text import printable
 
 if TYPE_CHECKING:
     from kreproduce.runs.integrity import Checked

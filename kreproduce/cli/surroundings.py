@@ -5,13 +5,8 @@ import os
 import traceback
 from collections.abc import Iterator
 
-from kreproduce.errors import (
-    KreproduceError,
-    OutOfMemoryError,
-    SettingsError,
-    StorageError,
-    printable,
-)
+from kreproduce.errors import KreproduceError, OutOfMemoryError, SettingsError, StorageError
+from kreproduce.text import printable
 
 # What a disk, its server or its owner refuses.
 _REFUSALS = {

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce.cli.run import experiment_of
-from kreproduce.errors import SettingsError, quoted
+from kreproduce.errors import SettingsError
 from kreproduce.system.interpreter import python
 from kreproduce.system.interruption import Interrupted, Interruptions
+from kreproduce.text import quoted
 
 if TYPE_CHECKING:
     from kreproduce.data.sources import Location

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreproduce.errors import SettingsError, printable, quoted
+from kreproduce.errors import SettingsError
+from kreproduce.text import printable, quoted
 
 if TYPE_CHECKING:
     from kreproduce.tables import Contents

@@ -13,9 +13,9 @@ from kreproduce.data.dataset import Subset
 from kreproduce.data.images import Image, Source
 from kreproduce.data.layers import Enlarge, Warp
 from kreproduce.data.resize import Rule
-from kreproduce.errors import printable
+from kreproduce.data.views import training_views
 from kreproduce.experiment.settings import Experiment
-from kreproduce.training.batches import training_views
+from kreproduce.text import printable
 
 _COLUMNS = 8
 _SIDE = (

@@ -11,8 +11,9 @@ from kreproduce.data import originals, resize, sources, splits
 from kreproduce.data.images import Image, fingerprint
 from kreproduce.data.record import Images
 from kreproduce.data.repeats import repeated
-from kreproduce.errors import DataError, printable
+from kreproduce.errors import DataError
 from kreproduce.experiment.settings import Experiment
+from kreproduce.text import printable
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_WARNING = 2000  # characters

@@ -18,10 +18,11 @@ from pydantic import ValidationError
 from kreproduce.data.archives import PUBLISHED, Archive
 from kreproduce.data.download_process import Outcome
 from kreproduce.data.tfds import default_root
-from kreproduce.errors import DataError, StorageError, printable
+from kreproduce.errors import DataError, StorageError
 from kreproduce.system import disk, files
 from kreproduce.system.interpreter import python
 from kreproduce.system.strict import from_json
+from kreproduce.text import printable
 
 _SILENCE = 60.0  # seconds that a host may send nothing
 _LOOK = 0.2  # seconds between two looks at how far it is

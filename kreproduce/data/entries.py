@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from kreproduce.data.images import reason
-from kreproduce.errors import DataError, some
+from kreproduce.errors import DataError
+from kreproduce.text import some
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp"}
 """Of the images that are read, in lower case."""

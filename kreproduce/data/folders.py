@@ -20,7 +20,8 @@ from kreproduce.data.entries import (
 from kreproduce.data.images import Image, Source
 from kreproduce.data.parts import LAYOUT, find_parts, part_called
 from kreproduce.data.remarks import Remarks
-from kreproduce.errors import DataError, some
+from kreproduce.errors import DataError
+from kreproduce.text import some
 
 _KINDS = ", ".join(sorted(SUFFIXES))
 

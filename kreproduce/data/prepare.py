@@ -27,11 +27,12 @@ from kreproduce.data.download import ELSEWHERE, Watch
 from kreproduce.data.images import Source, reason, same
 from kreproduce.data.sources import Location
 from kreproduce.data.tfds import default_root
-from kreproduce.errors import DataError, LockedError, SettingsError, StorageError, nearest
+from kreproduce.errors import DataError, LockedError, SettingsError, StorageError
 from kreproduce.experiment.settings import dataset_of
 from kreproduce.system import disk, outputs, quiet
-from kreproduce.system.clock import now
 from kreproduce.system.lock import Lock
+from kreproduce.system.provenance import now
+from kreproduce.text import nearest
 
 _PATIENCE = 5.0  # seconds
 

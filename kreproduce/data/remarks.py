@@ -3,7 +3,7 @@
 import threading
 from enum import StrEnum
 
-from kreproduce.errors import printable
+from kreproduce.text import printable
 
 
 class Remark(StrEnum):

@@ -10,7 +10,8 @@ from kreproduce.data.folders import check_folder, read_folder
 from kreproduce.data.images import Image
 from kreproduce.data.images import Source as Source  # part of what this file offers
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
-from kreproduce.errors import DataError, SettingsError, nearest, some
+from kreproduce.errors import DataError, SettingsError
+from kreproduce.text import nearest, some
 
 DATASETS = ("digits", *originals.SIZES)
 """The names that are known without --data-dir."""

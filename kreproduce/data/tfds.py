@@ -21,8 +21,9 @@ from kreproduce.data.tfds_info import (
     unlabelled,
     unreadable,
 )
-from kreproduce.errors import DataError, SettingsError, some
+from kreproduce.errors import DataError, SettingsError
 from kreproduce.system import quiet
+from kreproduce.text import some
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _BATCH = 256

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from kreproduce.data.parts import part_called
-from kreproduce.errors import DataError, printable, some
+from kreproduce.errors import DataError
 from kreproduce.system import files
 from kreproduce.system.strict import from_json
+from kreproduce.text import printable, some
 
 INFO = "dataset_info.json"
 _FEATURES = "features.json"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kreproduce.errors import printable
+from kreproduce.text import printable
 
 State = Literal["ok", "warning", "fault", "not applicable"]
 Value = str | int | float | bool | None

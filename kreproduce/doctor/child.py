@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kreproduce.errors import printable
 from kreproduce.system.interpreter import python
+from kreproduce.text import printable
 
 
 @dataclass(frozen=True)

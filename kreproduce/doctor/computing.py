@@ -11,7 +11,7 @@ from kreproduce.doctor.check import Check, Value
 from kreproduce.doctor.child import Answer, ask
 from kreproduce.doctor.projection import project
 from kreproduce.doctor.worker import Step, Surroundings
-from kreproduce.training.console import duration
+from kreproduce.text import duration
 
 TABLE = 5
 NETWORK, BATCH, SIZE = "v2-16ch", 64, 32

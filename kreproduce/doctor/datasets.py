@@ -10,7 +10,8 @@ from kreproduce.data import layouts, originals, sources, tfds
 from kreproduce.data.sources import Location, Source
 from kreproduce.doctor.check import Check, Value
 from kreproduce.doctor.child import ask
-from kreproduce.errors import DataError, printable
+from kreproduce.errors import DataError
+from kreproduce.text import printable
 
 _PATIENCE = 600.0  # seconds
 

@@ -5,8 +5,8 @@ import subprocess
 from collections import Counter
 
 from kreproduce.doctor.check import Check, Value
-from kreproduce.errors import printable
 from kreproduce.system.gpus import NO_TOOL, Machine
+from kreproduce.text import printable
 
 NONE = "no NVIDIA GPU here"
 _PATIENCE = 20  # seconds

@@ -10,9 +10,10 @@ from kreproduce.doctor import computing, datasets, driver, gpu, machine, softwar
 from kreproduce.doctor.check import Check
 from kreproduce.doctor.computing import Computing
 from kreproduce.doctor.trial import Trials, short_training
-from kreproduce.errors import KreproduceError, StorageError, printable
+from kreproduce.errors import KreproduceError, StorageError
 from kreproduce.system import gpus
 from kreproduce.system.gpus import Machine
+from kreproduce.text import printable
 
 
 def examine(results: Path, data_dir: Path | None, *, gpu_only: bool = False) -> Iterator[Check]:

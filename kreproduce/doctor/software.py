@@ -7,8 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from kreproduce import __version__
 from kreproduce.doctor.check import Check
-from kreproduce.errors import SettingsError, printable
+from kreproduce.errors import SettingsError
 from kreproduce.system import backend
+from kreproduce.text import printable
 
 _NEEDED = ("keras", "numpy")
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}

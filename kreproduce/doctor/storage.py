@@ -11,8 +11,8 @@ from kreproduce.network.architecture import Architecture
 from kreproduce.network.cost import count
 from kreproduce.runs.folder import room_needed
 from kreproduce.system import disk, files
-from kreproduce.system.clock import now
 from kreproduce.system.lock import Lock
+from kreproduce.system.provenance import now
 
 _ELSEWHERE = "place with --results"
 _BLOCK = 2**20  # bytes written for a trial

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError, nearest, printable, quoted
+from kreproduce.errors import SettingsError
 from kreproduce.experiment import recipes
 from kreproduce.experiment.yaml_file import parse_value, read_settings
 from kreproduce.network.architecture import (
@@ -24,6 +24,7 @@ from kreproduce.network.architecture import (
 )
 from kreproduce.network.grouping import Interleaving
 from kreproduce.system.strict import Strict
+from kreproduce.text import nearest, printable, quoted
 
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
 _HFLIP = "hflip"

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from kreproduce.errors import SettingsError, printable
+from kreproduce.errors import SettingsError
 from kreproduce.system import files
+from kreproduce.text import printable
 
 _LARGEST = 2**16  # bytes; PyYAML takes seconds for more, and settings have a thousand
 

@@ -4,8 +4,9 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-from kreproduce.errors import SettingsError, nearest
+from kreproduce.errors import SettingsError
 from kreproduce.network.grouping import Interleaving, Replacement, replace_v1, replace_v2
+from kreproduce.text import nearest
 
 Variant = Literal["baseline", "v1", "v2"]
 Activation = Literal["swish", "relu"]

@@ -18,14 +18,13 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from kreproduce.data.record import Images
-from kreproduce.errors import LockedError, StateError, StorageError, printable
+from kreproduce.errors import LockedError, StateError, StorageError
 from kreproduce.experiment.settings import Experiment
 from kreproduce.runs import checkpoint as checkpoints
 from kreproduce.runs import predictions
@@ -33,7 +32,6 @@ from kreproduce.runs.checkpoint import Checkpoint
 from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import (
     RULES,
-    Code,
     Record,
     Rule,
     Session,
@@ -54,9 +52,10 @@ from kreproduce.runs.status import (
     way_out,
 )
 from kreproduce.system import disk, files, outputs
-from kreproduce.system.clock import now
 from kreproduce.system.lock import Lock
+from kreproduce.system.provenance import now
 from kreproduce.system.strict import from_json
+from kreproduce.text import printable
 
 _LARGEST_JSON = 2**20  # bytes
 _LONGEST_REASON = 1000  # characters
@@ -453,25 +452,3 @@ def _json(values: dict[str, Any]) -> bytes:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
-
-
-def code_version() -> Code:
-    """The git commit of this package's source, and whether files of it differ from that.
-
-    Both None where the package is not run from a checkout.
-    """
-    package = Path(__file__).parent.parent
-    commit = _git(package, "rev-parse", "HEAD")
-    tracked = commit is not None and _git(package, "ls-files", "--", "errors.py")
-    if not tracked:
-        return Code(commit=None, dirty=None)
-    dirty = bool(_git(package, "status", "--porcelain", "--", "."))
-    return Code(commit=commit, dirty=dirty)
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -15,9 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kreproduce.training.logits import Labels
-
 FILE = "predictions.csv.gz"
+Labels = NDArray[np.integer[Any]]
 Shown = Literal["plain", "hflip"]
 _LARGEST = 2**28  # bytes, unpacked; 10,000 images of CIFAR-10 have 60,000
 _COLUMNS = ("true", "predicted", "predicted_hflip")

@@ -21,13 +21,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from kreproduce.data.originals import SIZES
 from kreproduce.data.record import Images
-from kreproduce.errors import SettingsError, StorageError, printable
+from kreproduce.errors import SettingsError, StorageError
 from kreproduce.experiment.settings import ADDED_LATER, Experiment
 from kreproduce.network.description import describe
 from kreproduce.runs import predictions
 from kreproduce.runs.predictions import Predictions
 from kreproduce.system import files
 from kreproduce.system.strict import Strict, from_json
+from kreproduce.text import printable
 
 Rule = Literal["best_val_loss", "best_val_accuracy"]
 """The rule by which an epoch's weights are kept: lowest validation loss, highest accuracy."""

@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kreproduce.errors import StorageError, printable
+from kreproduce.errors import StorageError
 from kreproduce.runs import checkpoint
 from kreproduce.runs.records import NO_RECORD, Record, read_record
 from kreproduce.system import files
 from kreproduce.system.lock import Holder, Lock
 from kreproduce.system.strict import from_json
+from kreproduce.text import printable
 
 State = Literal[
     "missing",

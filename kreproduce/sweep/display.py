@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from kreproduce.sweep.executor import Running
 from kreproduce.sweep.process import Failure
-from kreproduce.training.console import duration
+from kreproduce.text import duration
 
 _QUIET = 60.0  # seconds between two lines in a log on how far the runs are
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kreproduce.errors import SettingsError, quoted
+from kreproduce.errors import SettingsError
 from kreproduce.sweep import cores
 from kreproduce.sweep.cores import Cores
 from kreproduce.sweep.executor import Computer
@@ -16,6 +16,7 @@ from kreproduce.sweep.preview import runs
 from kreproduce.sweep.process import run_command
 from kreproduce.system import gpus, unseen_gpus
 from kreproduce.system.gpus import CPU
+from kreproduce.text import quoted
 
 _SMALLEST = 0.01
 _MOST = 1024  # processes at a time

@@ -7,7 +7,7 @@ from kreproduce.runs.status import UNFINISHED
 from kreproduce.sweep.estimate import Estimate, Estimates, total
 from kreproduce.sweep.plan import Job
 from kreproduce.sweep.simulate import simulate
-from kreproduce.training.console import duration
+from kreproduce.text import duration
 
 
 def plan_lines(jobs: Sequence[Job], estimates: Estimates) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError, nearest, quoted
+from kreproduce.errors import SettingsError
+from kreproduce.text import nearest, quoted
 
 _SUFFIXES = (".yaml", ".yml")
 

@@ -6,8 +6,9 @@ import os
 import platform
 from pathlib import Path
 
-from kreproduce.errors import SettingsError, nearest, printable
+from kreproduce.errors import SettingsError
 from kreproduce.system import nvidia
+from kreproduce.text import nearest, printable
 
 BACKENDS = ("tensorflow", "jax", "torch")
 

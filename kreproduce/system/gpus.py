@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from kreproduce.errors import printable
+from kreproduce.text import printable
 
 _PATIENCE = 20  # seconds; a driver that hangs is as good as none
 _DEVICE_FILES = Path("/dev")

@@ -20,9 +20,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kreproduce.errors import printable
 from kreproduce.system import files
 from kreproduce.system.notice import say_once
+from kreproduce.text import printable
 
 _PATIENCE = 1.0  # seconds; somebody may just be asking `is_held`
 _LOOK = 0.05  # seconds between two tries

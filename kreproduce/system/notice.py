@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from kreproduce.errors import printable
+from kreproduce.text import printable
 
 _LONGEST = 1000  # characters
 _said: set[str] = set()

@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from kreproduce.errors import SettingsError, StateError, StorageError, printable
+from kreproduce.errors import SettingsError, StateError, StorageError
 from kreproduce.system import disk, files
+from kreproduce.text import printable
 
 LARGEST = 2**28  # bytes of a file that may be a command's own
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

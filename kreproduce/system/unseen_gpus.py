@@ -10,10 +10,11 @@ import subprocess
 import sys
 from importlib import metadata
 
-from kreproduce.errors import SettingsError, printable, some
+from kreproduce.errors import SettingsError
 from kreproduce.system import backend, gpus
 from kreproduce.system.gpus import NO_TOOL, Gpu, Machine
 from kreproduce.system.interpreter import python
+from kreproduce.text import printable, some
 
 _PATIENCE = 180.0  # seconds; importing a backend from a slow disk takes a minute
 _PROPER = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
@@ -22,7 +23,7 @@ _TO_THE_CPU = {"jax": ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"), "torch": ("KERAS_T
 _CUDNN = "nvidia-cudnn-cu12<9.11"  # as of the extra `cuda`
 # What a backend answers when it is asked why it has no GPU.
 _QUESTIONS = {
-    "tensorflow": "from kreproduce import backend; backend.tune(); import tensorflow; "
+    "tensorflow": "from kreproduce.system import backend; backend.tune(); import tensorflow; "
     "tensorflow.config.list_physical_devices('GPU')",
     "jax": "import jax; jax.devices('gpu')",
     "torch": "import torch; torch.cuda.init()",

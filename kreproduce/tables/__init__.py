@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kreproduce import paper
-from kreproduce.errors import SettingsError, StateError, StorageError, quoted
+from kreproduce.errors import SettingsError, StateError, StorageError
 from kreproduce.experiment.settings import NAME
 from kreproduce.runs import records
 from kreproduce.system import outputs
@@ -19,6 +19,7 @@ from kreproduce.tables.columns import NUMBERS
 from kreproduce.tables.contents import Contents, contents, contents_as_printed
 from kreproduce.tables.formats import FORMATS, check_format, frame, json_table, render
 from kreproduce.tables.recorded import contents_recorded
+from kreproduce.text import quoted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from kreproduce.errors import SettingsError, nearest, quoted
+from kreproduce.errors import SettingsError
 from kreproduce.tables.columns import RECORDED
 from kreproduce.tables.contents import Contents
+from kreproduce.text import nearest, quoted
 
 if TYPE_CHECKING:
     import pandas as pd

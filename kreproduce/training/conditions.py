@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 import keras
 
 from kreproduce import __version__
-from kreproduce.errors import printable
 from kreproduce.network import tensorflow_kernels
 from kreproduce.runs.records import Conditions, Optimizer
 from kreproduce.system import scheduling
+from kreproduce.text import printable
 from kreproduce.training import optimizer
 from kreproduce.training.devices import Devices, threads
 from kreproduce.training.model import Assembly

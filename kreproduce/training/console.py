@@ -12,6 +12,7 @@ from kreproduce import paper
 from kreproduce.experiment.settings import Experiment
 from kreproduce.runs.folder import Epoch
 from kreproduce.runs.records import Record
+from kreproduce.text import duration
 from kreproduce.training.logits import SHOWN
 
 # A step without a gradient (validation, testing) takes about a quarter of a training step.
@@ -174,15 +175,3 @@ def _on_a_gpu(experiment: Experiment) -> str:
 def _distance(run: paper.AuthorRun, experiment: Experiment) -> int:
     digits = "".join(filter(str.isdigit, run.model.partition("-")[2]))
     return abs(int(digits or 0) - (experiment.ch or 0))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: "8 s", "3 min 20 s", "2 h 5 min", "4 days 3 h"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    for unit, below, size, part in (("min", "s", 60, 1), ("h", "min", 3600, 60)):
-        if whole < size * (60 if unit == "min" else 24):
-            return f"{whole // size} {unit} {whole % size // part} {below}"
-    days, hours = divmod(whole // 3600, 24)
-    return f"{days} day{'s' if days > 1 else ''} {hours} h"

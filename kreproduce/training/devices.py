@@ -13,9 +13,10 @@ from typing import Any
 
 import keras
 
-from kreproduce.errors import SettingsError, printable, quoted
+from kreproduce.errors import SettingsError
 from kreproduce.system import gpus, nvidia, scheduling, unseen_gpus
 from kreproduce.system.gpus import CPU
+from kreproduce.text import printable, quoted
 
 _STEPS_PER_EXECUTION = 8  # of a GPU on which nobody measured them
 

@@ -5,21 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kreproduce.data.dataset import Dataset
+from kreproduce.data.views import Views, training_views, validation_views
 from kreproduce.experiment.settings import Experiment
 from kreproduce.runs.checkpoint import Arrays
-from kreproduce.runs.folder import code_version
 from kreproduce.runs.predictions import Predictions
-from kreproduce.runs.records import Outcome, Session
-from kreproduce.system.clock import now
+from kreproduce.runs.records import Code, Outcome, Session
 from kreproduce.system.interruption import Interruptions
+from kreproduce.system.provenance import code_version, now
 from kreproduce.training import conditions, state
-from kreproduce.training.batches import (
-    Batches,
-    Views,
-    dropout_seeds,
-    training_views,
-    validation_views,
-)
+from kreproduce.training.batches import Batches, dropout_seeds
 from kreproduce.training.console import Computer
 from kreproduce.training.devices import Devices, check_batch
 from kreproduce.training.evaluation import outcome
@@ -63,7 +57,7 @@ class NetworkLearner:
             started=now(),
             epoch=0,
             step=0,
-            code=code_version(),
+            code=Code(**code_version()._asdict()),
             conditions=conditions.of(self.assembly, devices),
         )
         self._experiment, self._dataset = experiment, dataset

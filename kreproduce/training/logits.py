@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kreproduce.runs.predictions import Labels
+
 Logits = NDArray[np.floating[Any]]
-Labels = NDArray[np.integer[Any]]
 
 # How an image may be shown, and whose softmax outputs are added before the class is chosen: the
 # paper's H Flip rows (section 2.11), and the three terms of the authors' notebooks.

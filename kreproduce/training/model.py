@@ -8,11 +8,12 @@ from typing import Any
 import keras
 
 from kreproduce.data.layers import Enlarge, Warp
+from kreproduce.data.views import Views
 from kreproduce.experiment.settings import Experiment
 from kreproduce.network.layers import counting
 from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
-from kreproduce.training.batches import Batches, Views
+from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 from kreproduce.training.optimizer import Keras2RMSprop
 from kreproduce.training.store import Kept, Store, StoredBatches

@@ -10,7 +10,7 @@ from kreproduce.experiment.settings import Experiment
 from kreproduce.network.cost import count
 from kreproduce.runs.folder import Digests
 from kreproduce.runs.records import Outcome, Record, Rule, Timings
-from kreproduce.system.clock import now
+from kreproduce.system.provenance import now
 from kreproduce.training.progress import Progress
 
 

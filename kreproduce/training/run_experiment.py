@@ -60,12 +60,11 @@ def run_experiment(
     )
 
     def learner(images: Dataset, interruptions: Interruptions) -> Learner:
-        from kreproduce.bench import steps_per_execution
-
         scheduling.keep_memory()
         # Only now: importing Keras takes seconds, and bad images are refused at once.
         with quiet.standard_error():
             from kreproduce.training import devices as devices_module
+            from kreproduce.training import steps_per_execution
             from kreproduce.training.learner import NetworkLearner
 
         found = devices_module.find(devices, deterministic)

@@ -12,7 +12,8 @@ import numpy as np
 from keras import ops
 
 from kreproduce.data.dataset import Dataset, Subset
-from kreproduce.training.batches import Batches, Views
+from kreproduce.data.views import Views
+from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from kreproduce.data.dataset import Subset
+from kreproduce.data.views import training_views
 from kreproduce.experiment.settings import resolve
 from kreproduce.network import description
 from kreproduce.training import model, optimizer, state
-from kreproduce.training.batches import training_views
 from kreproduce.training.devices import Devices
 from kreproduce.training.store import Kept, Store, StoredBatches
 

@@ -7,9 +7,10 @@ import pytest
 from tables.recorded import CONDITIONS, begin
 
 from kreproduce.bench import case, steps_per_execution
-from kreproduce.bench.steps_per_execution import NAME, apply, begun_with, choose, measured, shown
+from kreproduce.bench.steps_per_execution import choose, shown
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs.folder import RunFolder
+from kreproduce.training.steps_per_execution import NAME, apply, begun_with, measured
 
 WHERE = {"device": "NVIDIA H200", "devices": 1, "backend": "tensorflow"}
 

@@ -13,8 +13,8 @@ from scipy import stats
 
 from kreproduce.data.augment import compose, draw_parameters
 from kreproduce.data.dataset import Subset
+from kreproduce.data.views import training_views, validation_views
 from kreproduce.experiment.settings import resolve
-from kreproduce.training.batches import training_views, validation_views
 
 COUNT = 20_000
 RANGES = {  # docs/protocol.md, "Images": degrees, and pixels of 32

@@ -11,8 +11,9 @@ from kreproduce.data.contact_sheet import contact_sheet
 from kreproduce.data.dataset import of_source
 from kreproduce.data.layers import Enlarge, Warp
 from kreproduce.data.sources import locate, open_source
+from kreproduce.data.views import training_views
 from kreproduce.experiment.settings import resolve
-from kreproduce.training.batches import Batches, training_views
+from kreproduce.training.batches import Batches
 
 
 def pictures(png, side, times, count):

@@ -112,7 +112,7 @@ def test_the_pure_half_imports_nothing_heavy():
     modules = (
         "sources, folders, tfds, prepare, images, splits, resize, augment, "
         "archives, cache, check, cifar, dataset, layouts, heldout, originals, "
-        "entries, parts, repeats"
+        "entries, parts, repeats, views"
     )
     code = (
         f"from kreproduce.data import {modules}; import sys;"

@@ -5,9 +5,10 @@ import pytest
 
 from kreproduce.data.dataset import Subset
 from kreproduce.data.layers import Warp
+from kreproduce.data.views import training_views, validation_views
 from kreproduce.experiment.settings import resolve
 from kreproduce.paper import IMAGES
-from kreproduce.training.batches import Batches, training_views, validation_views
+from kreproduce.training.batches import Batches
 
 SIDE = 3
 

@@ -8,7 +8,8 @@ from support import tree
 
 from kreproduce.errors import SettingsError
 from kreproduce.sweep.ray_cluster import connect
-from kreproduce.sweep.ray_cluster.executor import Share, share
+from kreproduce.sweep.ray_cluster.executor import share
+from kreproduce.sweep.ray_cluster.session import Share
 
 TINY = "dataset: digits\nlimit: 20\nepochs: 2\nbatch_size: 16\nch: 16\n"
 HEAD = {"CPU": 4.0}

@@ -5,16 +5,11 @@ import pytest
 
 from kreproduce.data import augment
 from kreproduce.data.dataset import Subset
+from kreproduce.data.views import plain_views, training_views, validation_views
 from kreproduce.experiment.settings import resolve
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.model import build
-from kreproduce.training.batches import (
-    Batches,
-    dropout_seeds,
-    plain_views,
-    training_views,
-    validation_views,
-)
+from kreproduce.training.batches import Batches, dropout_seeds
 
 
 def experiment(**settings):

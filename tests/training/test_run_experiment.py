@@ -440,7 +440,7 @@ class Spy:
 
 
 def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
-    from kreproduce.training.batches import plain_views, training_views, validation_views
+    from kreproduce.data.views import plain_views, training_views, validation_views
     from kreproduce.training.schedule import learning_rate
 
     learners = []

@@ -6,9 +6,8 @@ with Cluster("10.0.0.1:6379", None, results, None, print) as cluster:
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -18,29 +17,12 @@ from kreproduce.errors import SettingsError, StorageError
 from kreproduce.sweep.plan import Job
 from kreproduce.sweep.ray_cluster.connect import connect
 from kreproduce.sweep.ray_cluster.remote_run import Remote
+from kreproduce.sweep.ray_cluster.session import Resources, Share
 from kreproduce.sweep.ray_cluster.worker import Node
 from kreproduce.system import files
 from kreproduce.system.gpus import CPU
 
-Resources = Mapping[str, float]  # what a machine has, by Ray's names
-
 _PATIENCE = 60.0  # seconds until every machine must have answered
-
-
-@dataclass(frozen=True)
-class Share:
-    """What of a machine one run gets."""
-
-    gpus: float
-    cpus: float
-
-    def fits(self, machine: Resources) -> int:
-        """How many runs have room on a machine at the same time."""
-        by_cpu = int(machine.get("CPU", 0) / self.cpus)
-        if not self.gpus:
-            return by_cpu
-        # Never parts of two GPUs.
-        return min(by_cpu, int(machine.get("GPU", 0)) * int(1 / self.gpus + 1e-9))
 
 
 def share(machines: Iterable[Resources], gpus_per_run: float | None, devices: str = "all") -> Share:

@@ -2,17 +2,15 @@
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kreproduce.errors import LockedError, StorageError
 from kreproduce.sweep.plan import Job
 from kreproduce.sweep.process import Failure
 from kreproduce.sweep.ray_cluster import packing
+from kreproduce.sweep.ray_cluster.session import Session
 from kreproduce.sweep.ray_cluster.worker import Order, Outcome
 from kreproduce.system import files
-
-if TYPE_CHECKING:
-    from kreproduce.sweep.ray_cluster.executor import Cluster
 
 TRIES = 4  # a run that takes its machine down does not take the whole cluster down
 _SOON = 60.0  # seconds in which a run begins where there is room
@@ -32,7 +30,7 @@ class Remote:
 
     start = "sent to the cluster"
 
-    def __init__(self, job: Job, cluster: "Cluster"):
+    def __init__(self, job: Job, cluster: Session):
         self.job = job
         self.log = cluster.logs / f"{job.name}.log"
         self.state: str = job.state
