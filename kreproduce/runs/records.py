@@ -6,7 +6,7 @@ names beside it, agrees with itself, and lies in the folder of its run's name. E
 results/runs is passed over, with the reason. Links are not followed.
 
 Keys added later must be optional, with a default that says what earlier records meant:
-tests/records/version-1 holds a record that every later version has to read.
+tests/runs/version-1 holds a record that every later version has to read.
 """
 
 import codecs

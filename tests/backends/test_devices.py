@@ -8,7 +8,7 @@ import types
 import keras
 import numpy as np
 import pytest
-from support import TWO_GPUS, says
+from helpers.support import TWO_GPUS, says
 
 from kreproduce.errors import SettingsError
 from kreproduce.system import unseen_gpus

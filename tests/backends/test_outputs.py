@@ -6,7 +6,7 @@
 import keras
 import numpy as np
 import pytest
-from numpy_network import drawn_weights, forward, give, taken
+from helpers.numpy_network import drawn_weights, forward, give, taken
 
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import describe, describe_pointwise

@@ -14,7 +14,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from support import write_images
+from helpers.support import write_images
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,9 +14,9 @@ import time
 import keras
 import numpy as np
 import pytest
-from numpy_network import forward, taken
+from helpers.numpy_network import forward, taken
+from helpers.support import write_images
 from PIL import Image
-from support import write_images
 
 from kreproduce.experiment.settings import Experiment
 from kreproduce.network.description import describe

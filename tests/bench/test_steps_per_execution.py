@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 
 import pytest
-from tables.recorded import CONDITIONS, begin
+from helpers.recorded import CONDITIONS, begin
 
 from kreproduce.bench import case, steps_per_execution
 from kreproduce.bench.steps_per_execution import choose, shown

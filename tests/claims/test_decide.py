@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from claims.simulated import LABELS, table
+from helpers.simulated import LABELS, table
 
 from kreproduce.claims.decide import LEVEL, claims_for, decide
 from kreproduce.claims.statistics import Contrast

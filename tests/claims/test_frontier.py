@@ -3,8 +3,8 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from claims.simulated import table
 from claims.test_report import put
+from helpers.simulated import table
 
 from kreproduce.claims import frontier, report
 from kreproduce.claims.matched import Matched

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from claims.simulated import LABELS, table
-from tables.recorded import CODE, CONDITIONS, record_of, write
+from helpers.recorded import CODE, CONDITIONS, record_of, write
+from helpers.simulated import LABELS, table
 
 from kreproduce import paper
 from kreproduce.claims import matched, report

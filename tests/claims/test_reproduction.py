@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from claims.simulated import LABELS, table
-from tables.recorded import experiment_of, parsed, record_of
+from helpers.recorded import experiment_of, parsed, record_of
+from helpers.simulated import LABELS, table
 
 from kreproduce import paper
 from kreproduce.audit import audit, findings_by_kind

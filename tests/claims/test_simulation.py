@@ -8,7 +8,7 @@ import gc
 
 import numpy as np
 import pytest
-from claims.simulated import table
+from helpers.simulated import table
 
 from kreproduce.claims.decide import claims_for, decide
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from claims.simulated import table
+from helpers.simulated import table
 from scipy import stats
 
 from kreproduce.claims.statistics import (

@@ -4,7 +4,7 @@ import sys
 from dataclasses import asdict
 from typing import get_args
 
-from support import tree
+from helpers.support import tree
 
 from kreproduce import paper
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from claims.simulated import LABELS, table
 from claims.test_report import IMAGES, put
-from support import tree
+from helpers.simulated import LABELS, table
+from helpers.support import tree
 
 from kreproduce.claims import frontier
 from kreproduce.cli import app, faults

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from helpers.support import tree
 from PIL import Image
-from support import tree
 
 HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n"
 OURS = HEADER + "1,2.0,0.25,2.5,0.2,0.001,3\n2,1.0,0.5,1.25,0.4,0.0015,3\n"

@@ -3,11 +3,11 @@
 import io
 
 import pytest
-from encoded import noise, with_cut_exif
+from helpers.encoded import noise, with_cut_exif
+from helpers.published import archive, unpacked
+from helpers.support import tree, write_images
+from helpers.tfds_json import write_version
 from PIL import Image
-from published import archive, unpacked
-from support import tree, write_images
-from tfds_json import write_version
 
 from kreproduce.data.archives import PUBLISHED
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import TWO_GPUS, says, tree
+from helpers.support import TWO_GPUS, says, tree
 
 from kreproduce.data.sources import DATASETS
 from kreproduce.system import gpus

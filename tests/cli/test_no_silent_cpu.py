@@ -1,7 +1,7 @@
 """On a machine with GPUs that the backend does not see, what would compute stops instead."""
 
 import pytest
-from support import TWO_GPUS, says, tree
+from helpers.support import TWO_GPUS, says, tree
 
 TINY = "dataset: digits\nlimit: 20\nepochs: 1\nbatch_size: 16\nch: 16\n"
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import tree, write_images
+from helpers.support import tree, write_images
 
 from kreproduce.tables import recomputed
 

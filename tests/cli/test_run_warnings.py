@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from support import write_images
+from helpers.support import write_images
 
 from kreproduce.cli import faults
 from kreproduce.data.sources import locate

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from support import tree
-from tables import recorded
+from helpers import recorded
+from helpers.support import tree
 
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs.checkpoint import Checkpoint

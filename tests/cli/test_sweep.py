@@ -11,7 +11,7 @@ import time
 
 import pytest
 import yaml
-from support import tree
+from helpers.support import tree
 
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs.checkpoint import Checkpoint

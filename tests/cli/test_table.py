@@ -3,8 +3,8 @@ import io
 import json
 
 import pytest
-from support import tree
-from tables.recorded import experiment_of, record_of, write
+from helpers.recorded import experiment_of, record_of, write
+from helpers.support import tree
 
 from kreproduce import paper
 

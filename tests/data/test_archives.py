@@ -9,10 +9,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import published
 import pytest
 import tensorflow_datasets as tfds
-from tfds_sets import store_cifar10, store_colorectal
+from helpers import published
+from helpers.tfds_sets import store_cifar10, store_colorectal
 
 from kreproduce.data import archives
 from kreproduce.data.archives import PUBLISHED, Archive

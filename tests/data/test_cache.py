@@ -11,11 +11,11 @@ import time
 import zipfile
 
 import numpy as np
-import published
 import pytest
+from helpers import published
+from helpers.support import write_images
+from helpers.tfds_sets import store_all
 from numpy.lib import format as npy
-from support import write_images
-from tfds_sets import store_all
 
 from kreproduce.data import cache
 from kreproduce.data.dataset import load

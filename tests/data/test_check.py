@@ -1,8 +1,8 @@
 import numpy as np
-import published
 import pytest
-from support import write_images
-from tfds_sets import store_colorectal
+from helpers import published
+from helpers.support import write_images
+from helpers.tfds_sets import store_colorectal
 
 from kreproduce import paper
 from kreproduce.data.check import check

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.support import write_images
+from helpers.tfds_sets import store_all
 from PIL import Image
-from support import write_images
-from tfds_sets import store_all
 
 from kreproduce.data.dataset import load
 from kreproduce.data.sources import locate

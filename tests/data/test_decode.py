@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from encoded import encoded, next_page, noise, png, tiff, with_cut_exif
+from helpers.encoded import encoded, next_page, noise, png, tiff, with_cut_exif
 from PIL import Image as Pillow
 from PIL import ImageOps
 

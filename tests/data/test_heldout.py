@@ -6,11 +6,11 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
-import published
 import pytest
-from published import picture
-from support import write_images
-from tfds_sets import store_cifar10
+from helpers import published
+from helpers.published import picture
+from helpers.support import write_images
+from helpers.tfds_sets import store_cifar10
 
 from kreproduce.cli.run import experiment_of
 from kreproduce.data import archives, cache, cifar, heldout, originals

@@ -5,8 +5,8 @@ import os
 import random
 
 import numpy as np
-import published
 import pytest
+from helpers import published
 from PIL import Image
 
 from kreproduce.data import cifar

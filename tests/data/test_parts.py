@@ -1,7 +1,7 @@
 """Which folders are training, validation and test parts, and which are classes called so."""
 
 import pytest
-from support import write_images
+from helpers.support import write_images
 
 from kreproduce.data.dataset import divide
 from kreproduce.data.folders import read_folder

@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
-import published
 import pytest
 import tensorflow_datasets as tfds
-from support import tree, write_images
-from tfds_sets import store_cifar10, store_malaria
+from helpers import published
+from helpers.support import tree, write_images
+from helpers.tfds_sets import store_cifar10, store_malaria
 
 from kreproduce.data import archives, cache, download
 from kreproduce.data import prepare as module

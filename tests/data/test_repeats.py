@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from support import write_images
+from helpers.support import write_images
 
 from kreproduce.data.check import check
 from kreproduce.data.dataset import load

@@ -11,8 +11,8 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
-from encoded import encoded, png
-from tfds_sets import COLORECTAL, picture, store, store_all, store_cifar10
+from helpers.encoded import encoded, png
+from helpers.tfds_sets import COLORECTAL, picture, store, store_all, store_cifar10
 
 from kreproduce.cli.run import experiment_of
 from kreproduce.data.dataset import divide, load

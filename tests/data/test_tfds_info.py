@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tfds_json import IMAGE, MODULE, NAMES, TEXT, label, record, write_version
+from helpers.tfds_json import IMAGE, MODULE, NAMES, TEXT, label, record, write_version
 
 from kreproduce.data.sources import class_names, locate
 from kreproduce.data.tfds import _check_shards, read_tfds

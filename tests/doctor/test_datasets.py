@@ -4,8 +4,8 @@ import shlex
 
 import numpy as np
 import pytest
-import tfds_json
-from support import write_images
+from helpers import tfds_json
+from helpers.support import write_images
 
 from kreproduce.data import cache, prepare
 from kreproduce.data.images import Source
@@ -108,7 +108,7 @@ def test_a_set_of_tfds_is_read_by_another_process(root):
 
 @pytest.mark.slow
 def test_a_set_of_tfds(root):
-    import tfds_sets
+    from helpers import tfds_sets
 
     tfds_sets.store_colorectal(root)
     check = check_dataset(NAME)

@@ -1,7 +1,7 @@
 """The GPUs and their driver, with an nvidia-smi that is a script in PATH."""
 
 import pytest
-from support import TWO_GPUS
+from helpers.support import TWO_GPUS
 
 from kreproduce.doctor import driver
 from kreproduce.system import gpus

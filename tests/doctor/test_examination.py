@@ -5,7 +5,7 @@ import os
 import tempfile
 
 import pytest
-from support import TWO_GPUS, says
+from helpers.support import TWO_GPUS, says
 
 from kreproduce.doctor import computing, examination, gpu
 from kreproduce.doctor.check import Check

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tables.recorded import record_of
+from helpers.recorded import record_of
 
 from kreproduce.doctor import gpu
 from kreproduce.doctor.trial import Outcome

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support import tree
+from helpers.support import tree
 
 from kreproduce.doctor import storage
 from kreproduce.system import disk, notice

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
-from downloads.host import Host
-from support import tree
+from helpers.host import Host
+from helpers.support import tree
 
 from kreproduce.data import archives, cache, download
 from kreproduce.data.archives import PUBLISHED, Archive

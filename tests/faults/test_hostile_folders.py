@@ -13,7 +13,7 @@ import sys
 
 import pytest
 from faults.real import environment
-from tables.recorded import experiment_of, record_of, write
+from helpers.recorded import experiment_of, record_of, write
 
 from kreproduce import paper
 from kreproduce.experiment.settings import resolve

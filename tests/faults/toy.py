@@ -5,8 +5,8 @@ life can be the last.
 import io
 
 import numpy as np
+from helpers.recorded import made_up, parsed, record_of
 from rich.console import Console
-from tables.recorded import made_up, parsed, record_of
 
 from kreproduce.data.dataset import Dataset, Subset
 from kreproduce.experiment.settings import resolve

@@ -1,7 +1,7 @@
 """What reaches a row of the paper, and what never does."""
 
 import pytest
-from tables.recorded import experiment_of, record_of, write
+from helpers.recorded import experiment_of, record_of, write
 
 from kreproduce import paper
 from kreproduce.experiment.settings import resolve

@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from tables.recorded import record_of, write
+from helpers.recorded import record_of, write
 
 from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import resolve

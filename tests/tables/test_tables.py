@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tables.recorded import experiment_of, record_of, write
+from helpers.recorded import experiment_of, record_of, write
 
 from kreproduce import paper, tables
 from kreproduce.errors import SettingsError, StateError, StorageError

@@ -8,7 +8,7 @@ import types
 
 import keras
 import pytest
-from tables.recorded import parsed, record_of
+from helpers.recorded import parsed, record_of
 
 from kreproduce.experiment.settings import resolve
 from kreproduce.training import conditions, devices, sessions

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import TWO_GPUS, says
+from helpers.support import TWO_GPUS, says
 
 from kreproduce.data.dataset import Subset
 from kreproduce.errors import SettingsError

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from numpy_network import drawn_weights, give
+from helpers.numpy_network import drawn_weights, give
 from tf_keras import layers as their_layers
 
 from kreproduce.experiment.settings import resolve

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import write_images
+from helpers.support import write_images
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from support import tree, write_images
+from helpers.support import tree, write_images
 
 from kreproduce.cli import app
 from kreproduce.runs import records as records_module
