@@ -29,7 +29,7 @@ def table(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="text (default), markdown, csv, latex or json; with --write: all of them.",
+            help="text (default), markdown, csv, latex or json; with --write: markdown and csv.",
         ),
     ] = None,
     as_printed: Annotated[
@@ -74,7 +74,7 @@ def table(
     for skipped in found.skipped:
         print(f"kreproduce: {skipped.folder} is not counted: {skipped.why}", file=sys.stderr)
     if write:
-        written = tables.write(built, results, [form] if form else tables.FORMATS, force=force)
+        written = tables.write(built, results, [form] if form else tables.WRITTEN, force=force)
         print(f"wrote {len(written)} files below {results / 'tables'}")
     else:
         print(_rendered(built, form or "text"), end="")

@@ -28,6 +28,8 @@ class Runner:
         patience: seconds that an interrupted run has before it is killed.
 
     Attributes:
+        computer: as given.
+        view: as given.
         failures: the runs that ended without a record.
         waiting: the jobs that have not been started.
     """
@@ -43,7 +45,7 @@ class Runner:
         self.waiting = deque(jobs)
         self.failures: list[Failure] = []
         self._children: list[Running] = []
-        self._computer, self._view = computer, view
+        self.computer, self.view = computer, view
         self._fail_fast, self._patience = fail_fast, patience
 
     def run(self) -> None:
@@ -53,7 +55,7 @@ class Runner:
             Interrupted: the sweep was told to stop, and all runs have ended.
             StorageError: a log cannot be written; the runs were stopped.
         """
-        with _Signals() as signals, self._view:
+        with _Signals() as signals, self.view:
             try:
                 while self._start():
                     time.sleep(_LOOK)
@@ -65,16 +67,16 @@ class Runner:
     def _start(self) -> bool:
         """Fill the free places; says whether anything is under way."""
         stopped = self._fail_fast and self.failures
-        while self.waiting and not stopped and len(self._children) < self._computer.places:
+        while self.waiting and not stopped and len(self._children) < self.computer.places:
             job = self.waiting.popleft()
             if not job.is_open:  # by another sweep, since the plan was made
                 fault = job.fault
                 self.failures += [Failure(job, fault)] if fault else []
-                self._view.say(f"{job.name}: {fault or f'{job.state} meanwhile'}")
+                self.view.say(f"{job.name}: {fault or f'{job.state} meanwhile'}")
                 continue
-            child = self._computer.launch(job)
+            child = self.computer.launch(job)
             self._children.append(child)
-            self._view.started(child)
+            self.view.started(child)
         return bool(self._children)
 
     def _collect(self) -> None:
@@ -83,14 +85,14 @@ class Runner:
             self._children.remove(child)
             failure = child.failure()
             self.failures += [failure] if failure else []
-            self._view.ended(child, failure)
-        self._view.look(self._children, len(self.waiting))
+            self.view.ended(child, failure)
+        self.view.look(self._children, len(self.waiting))
 
     def _stop(self, signals: "_Signals") -> None:
         """Interrupt what is still under way, and kill what does not end; at once if told again."""
         if not self._children:
             return
-        self._view.say(f"stopping {len(self._children)} under way; again kills at once")
+        self.view.say(f"stopping {len(self._children)} under way; again kills at once")
         told, deadline = signals.count, time.monotonic() + self._patience
         for child in self._children:
             child.interrupt()

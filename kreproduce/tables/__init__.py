@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "NUMBERS",
+    "WRITTEN",
     "Contents",
     "build",
     "check_format",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 RESULTS = Path("results")
+WRITTEN = ("markdown", "csv")
+"""The formats kept below results/tables: one to read, one as data."""
 
 
 def table(

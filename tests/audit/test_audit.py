@@ -75,10 +75,8 @@ def test_claims_name_findings_that_there_are():
     assert all(bool(claim.right) == bool(claim.finding) for claim in paper.claims())
 
 
-@pytest.mark.parametrize("claim", paper.claims(), ids=lambda claim: claim.key)
-def test_claims_are_in_the_papers_words(claim):
-    assert claim.claim
-    assert claim.printed != claim.right
+def test_every_claim_has_words_and_what_is_right_is_not_what_is_printed():
+    assert [c.key for c in paper.claims() if not c.claim or c.printed == c.right] == []
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_measured_cells_come_from_the_records(kreproduce):
 
 def test_writing(kreproduce):
     result = kreproduce("table", "all", "--write")
-    assert (result.code, result.output) == (0, "wrote 40 files below results/tables\n")
+    assert (result.code, result.output) == (0, "wrote 16 files below results/tables\n")
     written = tree(kreproduce.folder / "results" / "tables")
     assert len(written) == 40
     assert kreproduce("table", "5", "--write", "--format", "markdown").code == 0
@@ -115,4 +115,4 @@ def test_a_folder_that_cannot_be_written(kreproduce):
     (kreproduce.folder / "results").write_text("in the way")
     result = kreproduce("table", 1, "--write")
     assert result.code == 5
-    assert "table-1.txt cannot be written" in result.message
+    assert "table-1.md cannot be written" in result.message
