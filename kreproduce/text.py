@@ -41,7 +41,7 @@ def quoted(value: object, longest: int = LONGEST) -> str:
 
 
 def some(names: Sequence[object], most: int = 3) -> str:
-    """The first of many names, and how many more there are.
+    """Return the first of many names, and how many more there are.
 
     >>> some(["a", "b"]), some(range(5000))
     ('a, b', '0, 1, 2 and 4,997 more')

@@ -15,7 +15,7 @@ _GIVEN = ("ic", "f", "ch", "size", "model")
 
 
 def checks() -> Iterator[Check]:
-    """A check a cell."""
+    """Return a check a cell."""
     for table in NUMBERS:
         yield from _counts(table)
         if table in paper.TRAINED:

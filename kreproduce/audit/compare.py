@@ -16,24 +16,24 @@ SIMILAR = Decimal(1)
 
 
 def percent(table: int, row: str, column: str) -> Value:
-    """A row's cell in percent of the baseline's."""
+    """Return a row's cell in percent of the baseline's."""
     return share(cell(table, row, column), cell(table, "baseline", column), 1)
 
 
 def saved(table: int, row: str, column: str, decimals: int = 0) -> Value:
-    """What a row's cell is less than the baseline's, in percent of that."""
+    """Return what a row's cell is less than the baseline's, in percent of that."""
     whole = cell(table, "baseline", column)
     return share(whole - cell(table, row, column), whole, decimals)
 
 
 def accuracies(table: int, *rows: str) -> Value:
-    """The test accuracies of rows, as the tables round them."""
+    """Return the test accuracies of rows, as the tables round them."""
     found = dict.fromkeys(f"{rounded(accuracy(table, row), 2)}%" for row in rows)
     return Value(" or ".join(found))
 
 
 def kept(table: int, row: str) -> Value:
-    """A row's accuracy, which should not be below the baseline's."""
+    """Return a row's accuracy, which should not be below the baseline's."""
     holds = accuracy(table, row) >= accuracy(table, "baseline")
     return accuracies(table, row)._replace(holds=holds)
 
@@ -54,12 +54,12 @@ def difference(table: int, one: str, other: str) -> Value:
 
 
 def above(points: Decimal, bound: str) -> Value:
-    """A difference that should be more than `bound`."""
+    """Return a difference that should be more than `bound`."""
     return Value(f"{rounded(points, 2)} points", holds=points > Decimal(bound))
 
 
 def below(points: Decimal, bound: str) -> Value:
-    """A difference that should be less than `bound`."""
+    """Return a difference that should be less than `bound`."""
     return Value(f"{rounded(points, 2)} points", holds=points < Decimal(bound))
 
 
@@ -89,7 +89,7 @@ def all_images(dataset: str, parts: tuple[str, ...] = ("train", "validation", "t
 
 
 def part_of_images(dataset: str, part: str) -> Value:
-    """A part of the split in percent of all images."""
+    """Return a part of the split in percent of all images."""
     parts = divided(dataset)
     return share(sum(parts[part]), sum(map(sum, parts.values())))
 
@@ -101,7 +101,7 @@ def epochs_run(dataset: str) -> Value:
 
 
 def chs_run(dataset: str, epochs: int) -> Value:
-    """The channels per group of the raw runs of V2."""
+    """Return the channels per group of the raw runs of V2."""
     models = {run.model for run in paper.runs() if (run.dataset, run.epochs) == (dataset, epochs)}
     chs = [int(model[len("v2-") : -len("ch")]) for model in models if model.startswith("v2-")]
     return Value(", ".join(map(str, sorted(chs))))

@@ -151,7 +151,7 @@ def _constraints() -> Value:
 
 
 def _channels_of_table_1() -> Value:
-    """The fewest channels or filters of its layers; the example is none of a network."""
+    """Return the fewest channels or filters of its layers; the example is none of a network."""
     layers = {(row.ic, row.f) for row in paper.grouping_rows()} - {(14, 10)}
     least = min(map(min, layers))
     return Value(f"at least {least}", holds=least >= 100)

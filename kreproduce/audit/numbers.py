@@ -18,7 +18,7 @@ Recomputed = Callable[[], Value]
 
 
 def number(value: int) -> Value:
-    """A count, with thousands apart."""
+    """Return a count, with thousands apart."""
     return Value(f"{value:,}")
 
 

@@ -53,7 +53,7 @@ def lines(checks: Sequence[Check], limits: Sequence[Limit], *, equal: bool) -> I
 
 
 def _finding(finding: paper.Finding) -> str:
-    """A finding on one line."""
+    """Return a finding on one line."""
     return (
         f"{finding.code}  {finding.kind}: {finding.where}: {finding.printed}; "
         f"right: {finding.right}; {finding.why}"
@@ -61,7 +61,7 @@ def _finding(finding: paper.Finding) -> str:
 
 
 def _check(check: Check) -> str:
-    """A check on one line: what is printed, and what holds where that is something else."""
+    """Return a check on one line: what is printed, and what holds where that is something else."""
     recomputed = "" if check.printed == check.recomputed else f", recomputed {check.recomputed}"
     mark = " (from accuracies as printed)" if check.as_printed else ""
     why = f"; {check.why}" if check.why else ""

@@ -42,7 +42,7 @@ def _less_than_v1(column: str, ch: int = 32, decimals: int = 0) -> Value:
 
 
 def _most_less_than_v1(column: str) -> Value:
-    """The greatest saving of V2 over V1."""
+    """Return the greatest saving of V2 over V1."""
     pairs = [(cell(2, f"V1 {ch}ch", column), cell(2, f"V2 {ch}ch", column)) for ch in _CHS_OF_V1]
     return Value(f"up to {percentage(max((v1 - v2) / v1 for v1, v2 in pairs), 1, 0)}")
 
@@ -97,7 +97,7 @@ def _all_are_similar() -> Value:
 
 
 def _part(column: str) -> Value:
-    """The nearest of 1/2, 1/3, 1/4 and so on."""
+    """Return the nearest of 1/2, 1/3, 1/4 and so on."""
     return Value(f"1/{round(cell(2, 'baseline', column) / cell(2, 'V2 32ch', column))}")
 
 

@@ -12,7 +12,7 @@ _BASELINE = "EfficientNet-B0 baseline"
 
 @cache
 def rows(table: int) -> dict[str, dict[str, Any]]:
-    """The rows of a table by label without "kEffNet-B0", with "accuracy" in percent.
+    """Return the rows of a table by label without "kEffNet-B0", with "accuracy" in percent.
 
     The accuracy is the raw run's, unrounded; where none is published, it is what is printed.
     """
@@ -25,27 +25,27 @@ def rows(table: int) -> dict[str, dict[str, Any]]:
 
 
 def cell(table: int, row: str, column: str) -> Any:
-    """A cell of `rows`."""
+    """Return a cell of `rows`."""
     return rows(table)[row][column]
 
 
 def accuracy(table: int, row: str) -> Decimal:
-    """A row's test accuracy in percent."""
+    """Return a row's test accuracy in percent."""
     return Decimal(cell(table, row, "accuracy"))
 
 
 def variants(table: int) -> dict[str, dict[str, Any]]:
-    """The rows of a table but the baseline's."""
+    """Return the rows of a table but the baseline's."""
     return {name: row for name, row in rows(table).items() if name != "baseline"}
 
 
 def most_accurate(table: int) -> list[str]:
-    """The variants of the highest accuracy."""
+    """Return the variants of the highest accuracy."""
     return _of_accuracy(table, max(row["accuracy"] for row in variants(table).values()))
 
 
 def least_accurate(table: int) -> list[str]:
-    """The variants of the lowest accuracy."""
+    """Return the variants of the lowest accuracy."""
     return _of_accuracy(table, min(row["accuracy"] for row in variants(table).values()))
 
 

@@ -72,7 +72,7 @@ def measure(
 
 
 def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them."""
+    """Return the rows as a person reads them."""
     return [
         {
             "network": row["network"],

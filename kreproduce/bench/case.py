@@ -36,7 +36,7 @@ class Case:
 
 
 def of(name: str, *, batch: int, input_size: int, precision: str) -> Case:
-    """The case of a network that is named as run folders name it, say "v2-32ch-relu".
+    """Return the case of a network that is named as run folders name it, say "v2-32ch-relu".
 
     Behind a colon there may be how its grouped layers are computed: "v2-32ch:naive". An input
     below 64 pixels skips the first three strides, for all networks alike.
@@ -75,7 +75,7 @@ def of(name: str, *, batch: int, input_size: int, precision: str) -> Case:
 
 
 def of_the_paper() -> Sequence[str]:
-    """The baseline, and V1 and V2 of every Ch that the paper trains on CIFAR-10."""
+    """Return the baseline, and V1 and V2 of every Ch that the paper trains on CIFAR-10."""
     tables = [table for table, (dataset, _) in paper.TRAINED.items() if dataset == "cifar10"]
     rows = {(row.variant, row.ch) for table in tables for row in paper.rows(table)}
     grouped = sorted((variant, ch) for variant, ch in rows if ch is not None)

@@ -13,7 +13,7 @@ from kreproduce.training.devices import Devices
 
 
 def of(devices: Devices, precision: str) -> dict[str, Any]:
-    """The conditions of a bench that begins now; see `Findings`."""
+    """Return the conditions of a bench that begins now; see `Findings`."""
     cores = scheduling.cores()
     return {
         "device": devices.names[0] + ("" if devices.gpu else f", {cores} cores"),

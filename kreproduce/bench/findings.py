@@ -42,7 +42,7 @@ class Findings:
         return json.dumps(values, indent=2) + "\n"
 
     def text(self) -> str:
-        """The conditions and a table."""
+        """Return the conditions and a table."""
         import pandas as pd
 
         shown = pd.DataFrame(self.shown)

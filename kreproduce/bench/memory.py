@@ -86,7 +86,7 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
 
 
 def peak_host_memory() -> int | None:
-    """The most memory that this process has had, in bytes; None where that is not known."""
+    """Return the most memory that this process has had, in bytes; None where that is not known."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -96,7 +96,7 @@ def peak_host_memory() -> int | None:
 
 
 def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them."""
+    """Return the rows as a person reads them."""
     return [
         {
             "stage": row["stage"],

@@ -124,7 +124,7 @@ def _row(measured: Training | Inference, timing: Timing, first: Timing) -> dict[
 
 
 def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them; percentages are of the first row of the same form."""
+    """Return the rows as a person reads them; percentages are of the first row of the same form."""
     first: dict[str, dict[str, Any]] = {}
     return [_shown(row, first.setdefault(row["form"], row)) for row in rows]
 

@@ -82,7 +82,7 @@ def measure(repeats: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
 
 
 def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them."""
+    """Return the rows as a person reads them."""
     return [
         {
             "what": row["what"],

@@ -70,7 +70,7 @@ class Training:
         return self._fit(self._sample) / self.steps
 
     def _batches(self, steps: int) -> Batches:
-        """The same images again and again, and so the same warps."""
+        """Return the same images again and again, and so the same warps."""
         count = steps * self.case.experiment.batch_size
         matrices = np.resize(self._views.matrices, (count, *self._views.matrices.shape[1:]))
         views = Views(self._views.subset, np.resize(self._views.order, count), matrices)
@@ -145,7 +145,7 @@ def _how_many(seconds: float) -> int:
 
 
 def _wait_for(model: keras.Model) -> None:
-    """A device may still be computing what was asked of it; a value read is there."""
+    """Wait, for a device may still be computing what was asked of it; a value read is there."""
     weights: Sequence[Any] = model.trainable_variables
     keras.ops.convert_to_numpy(weights[-1].value)
 

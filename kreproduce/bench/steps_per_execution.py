@@ -77,7 +77,7 @@ def choose(seconds: dict[int, float]) -> int:
 
 
 def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them."""
+    """Return the rows as a person reads them."""
     return [
         {
             "network": row["network"],

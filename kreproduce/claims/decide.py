@@ -87,7 +87,7 @@ class Decision:
 
 
 def claims_for(dataset: str, epochs: int, *, published: bool) -> tuple[TrainedClaim, ...]:
-    """The claims about a data set; of the paper's own protocol those of as many epochs."""
+    """Return the claims about a data set; of the paper's own protocol those of as many epochs."""
     return tuple(
         claim
         for claim in paper.trained_claims()
@@ -96,7 +96,7 @@ def claims_for(dataset: str, epochs: int, *, published: bool) -> tuple[TrainedCl
 
 
 def decide(claims: Sequence[TrainedClaim], table: Table) -> tuple[Decision, ...]:
-    """The verdicts on claims, as one family."""
+    """Return the verdicts on claims, as one family."""
     found = [_compared(claim, table) for claim in claims]
     tested = [comparison.p for comparison in found if comparison.p is not None]
     adjusted = iter(holm(tested))

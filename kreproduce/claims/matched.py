@@ -67,7 +67,7 @@ def match(results: Path, found: Found) -> tuple[list[Matched], list[Skipped]]:
 
 
 def label_of(settings: Experiment) -> str:
-    """What the paper's rows call a network, without its size, say "V2 4ch no L"."""
+    """Return what the paper's rows call a network, without its size, say "V2 4ch no L"."""
     if settings.variant == "baseline":
         return "baseline"
     parts = [settings.variant.upper(), f"{settings.ch}ch"]
@@ -77,7 +77,7 @@ def label_of(settings: Experiment) -> str:
 
 
 def _key(record: Record) -> dict[str, Any]:
-    """What must be equal, in JSON's types."""
+    """Return what must be equal, in JSON's types."""
     settings = record.settings
     row = settings.published()
     # The paper trained its plain network on enlarged images: a row is what its recipe says.

@@ -21,7 +21,7 @@ _NETWORKS: tuple[dict[str, Any], ...] = (
 
 @cache
 def networks() -> tuple[Experiment, ...]:
-    """The experiment of each network, with the first seed."""
+    """Return the experiment of each network, with the first seed."""
     return tuple(resolve(_COMMON, network, {"seed": SEEDS[0]}) for network in _NETWORKS)
 
 

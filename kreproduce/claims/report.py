@@ -69,7 +69,7 @@ class Report:
 
 
 def report(results: Path) -> Report:
-    """What the runs on record below `results` say of the claims.
+    """Return what the runs on record below `results` say of the claims.
 
     Raises:
         StorageError: the records cannot be read.
@@ -94,7 +94,7 @@ def report(results: Path) -> Report:
 
 
 def render(found: Report, form: str) -> str:
-    """The report in one of `FORMATS`, ending in a newline; the same from run to run.
+    """Return the report in one of `FORMATS`, ending in a newline; the same from run to run.
 
     Raises:
         SettingsError: there is no such format.
@@ -181,7 +181,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def rows(found: Report) -> Iterator[dict[str, Any]]:
-    """A row for each claim and protocol, in points of accuracy."""
+    """Return a row for each claim and protocol, in points of accuracy."""
     for section in found.sections:
         for decision in section.decisions:
             yield {"protocol": section.runs.protocol, **_row(decision)}
@@ -267,7 +267,7 @@ def _note(decision: Decision) -> str:
 
 
 def _beside(found: Comparison) -> Iterator[str]:
-    """What is said beside the verdict, and decides nothing."""
+    """Return what is said beside the verdict, and decides nothing."""
     if found.slope:
         yield f"from one to the next, on average: {signed(found.slope)}"
     for row, other, interval in found.each:
@@ -286,7 +286,7 @@ def _beside(found: Comparison) -> Iterator[str]:
 
 
 def about(runs: Matched) -> list[str]:
-    """What was compared, and how equal networks scatter."""
+    """Return what was compared, and how equal networks scatter."""
     table = runs.table
     seeds = sorted({seed for _, seed in runs.records})
     named = f"seed{'s'[: len(seeds) > 1]} {', '.join(map(str, seeds))}"
@@ -378,7 +378,7 @@ def _markdown(found: Report) -> str:
 
 
 def verdicts_table(decisions: Iterable[Decision]) -> list[str]:
-    """The claims with their verdicts, the lines of a table in Markdown."""
+    """Return the claims with their verdicts, the lines of a table in Markdown."""
     shown = [
         {name: row[name] for name in row if name not in ("section", "note")} | {"note": row["note"]}
         for row in map(_row, decisions)
@@ -397,7 +397,7 @@ def markdown_table(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def left_out_lines(skipped: Iterable[Skipped]) -> list[str]:
-    """A line for each run that is in no section."""
+    """Return a line for each run that is in no section."""
     return [f"{one.folder} is left out: {one.why}" for one in skipped]
 
 
@@ -470,7 +470,7 @@ def _short(share: float) -> str:
 
 
 def signed(interval: Interval) -> str:
-    """A difference and its interval in points, say "+1.03 (95%: +0.48 to +1.59)"."""
+    """Return a difference and its interval in points, say "+1.03 (95%: +0.48 to +1.59)"."""
     low, high = _short(interval.low), _short(interval.high)
     return f"{_short(interval.value)} (95%: {low} to {high})"
 

@@ -47,7 +47,7 @@ _TEMPLATE = Path(__file__).with_name("reproduction.md.jinja")
 
 
 def markdown(found: Report) -> str:
-    """The report in Markdown, with links as from docs/; the same from run to run."""
+    """Return the report in Markdown, with links as from docs/; the same from run to run."""
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -240,7 +240,7 @@ class _Protocol:
 
 
 def _ablations(found: Report) -> list[str]:
-    """A table of what is changed, and what the runs of each protocol say of it."""
+    """Return a table of what is changed, and what the runs of each protocol say of it."""
     rows = []
     for what, codes in _ABLATIONS.items():
         for code in codes:
@@ -300,7 +300,7 @@ class _Rate:
 
 
 def _settings(records: Sequence[Record]) -> list[str]:
-    """A table of what the runs are trained with, the paper's and the reduced ones."""
+    """Return a table of what the runs are trained with, the paper's and the reduced ones."""
     columns = {
         "CIFAR-10, 50 epochs, V1 and V2": _row_settings("cifar10", 50, "v2"),
         "plain": _row_settings("cifar10", 50, "baseline"),

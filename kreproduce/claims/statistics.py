@@ -157,7 +157,7 @@ class Contrast:
         return float(self._errors(np.array(len(self.seeds))))
 
     def _errors(self, seeds: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What it would be with so many seeds."""
+        """Return what it would be with so many seeds."""
         assert self.spread is not None
         of_seeds = self._squares * self.spread.variance / seeds
         return np.sqrt(of_seeds + self._image_variance)
@@ -168,7 +168,7 @@ class Contrast:
         return len(self.seeds) > 1 and self.spread is not None
 
     def interval(self) -> Interval:
-        """The t interval by the pooled variance of the seeds and that of the images."""
+        """Return the t interval by the pooled variance of the seeds and that of the images."""
         from scipy.stats import t
 
         assert self.spread is not None
@@ -214,7 +214,7 @@ class Contrast:
         return float(found.pvalue), Interval(self.value, float(low), float(high))
 
     def bootstrap(self) -> Interval | None:
-        """The bootstrap's interval over seeds; None for fewer than five."""
+        """Return the bootstrap's interval over seeds; None for fewer than five."""
         from scipy.stats import bootstrap
 
         if len(self.seeds) < _FROM_SEEDS_ON or self._is_constant:
@@ -272,7 +272,7 @@ def scatters_by_chance(table: Table) -> float | None:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """The p values of one family, adjusted by Holm's procedure, in their order."""
+    """Return the p values of one family, adjusted by Holm's procedure, in their order."""
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(values, method="holm")[1]] if values else []

@@ -28,7 +28,7 @@ class Table:
     correct: Mapping[str, Mapping[int, Correct]]
 
     def seeds(self, *labels: str) -> tuple[int, ...]:
-        """The seeds that all of these networks were trained with."""
+        """Return the seeds that all of these networks were trained with."""
         sets = [set(self.correct.get(label, ())) for label in labels]
         return tuple(sorted(set.intersection(*sets))) if sets else ()
 
@@ -113,7 +113,7 @@ class Spread:
 
 
 def spread(values: Mapping[tuple[str, int], float], *, seeds_alike: bool = False) -> Spread | None:
-    """What network and seed leave unexplained, by a two-way analysis of variance.
+    """Return what network and seed leave unexplained, by a two-way analysis of variance.
 
     Args:
         values: by network and seed.

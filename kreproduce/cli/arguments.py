@@ -40,7 +40,7 @@ class Command(TyperCommand):
 
 
 def _shown(argument: Any) -> str:
-    """What the help calls an argument."""
+    """Return what the help calls an argument."""
     return str(argument.metavar or argument.name)
 
 

@@ -146,7 +146,7 @@ _WITHOUT = {
 
 
 def _asked(benches: dict[str, Any], given: dict[str, Any]) -> str | None:
-    """The one bench that was asked for; None for the plain one.
+    """Return the one bench that was asked for; None for the plain one.
 
     Raises:
         SettingsError: there are two, or an option has no meaning for it.
@@ -254,7 +254,7 @@ def _check_one(devices: "Devices", what: str) -> None:
 
 
 def _begin(devices: str, measured: "Case | str") -> "tuple[Devices, dict[str, Any]]":
-    """The devices, and the conditions as they are before anything is measured."""
+    """Return the devices, and the conditions as they are before anything is measured."""
     with quiet.standard_error():
         from kreproduce.bench import conditions
         from kreproduce.training.devices import find

@@ -45,7 +45,7 @@ class Download:
             self._bar.update(self._task, completed=received)
 
     def preparing(self) -> None:
-        """The archive is there, and its images are being read."""
+        """Take note that the archive is there, and its images are being read."""
         self._end()
         _say(f"unpacking {self._name}, which takes a minute or two")
 
@@ -75,7 +75,7 @@ class Download:
         self._bar.start()
 
     def _log(self, received: int, size: int) -> None:
-        """A line for each tenth, or at least every half minute if there is news."""
+        """Return a line for each tenth, or at least every half minute if there is news."""
         from rich.filesize import decimal
 
         line = f"downloading {self._name}: {decimal(received)} of {decimal(size)}"

@@ -132,7 +132,7 @@ def _end(message: str, exit_code: int) -> NoReturn:
 
 
 def _fit(message: str) -> str:
-    """A message without what moves a terminal's cursor, and none of it of any length."""
+    """Return a message without what moves a terminal's cursor, and none of it of any length."""
     # A word may be a path or an option of any length that something else than we repeats.
     short = re.sub(rf"\S{{{LONGEST + 100},}}", lambda word: printable(word[0]), message)
     return printable(short, _LONGEST)

@@ -124,7 +124,7 @@ def run(
 def experiment_of(
     target: str, flags: Setting, overrides: list[str], data_dir: Path | None
 ) -> tuple["Experiment", "Location", bool]:
-    """The settings in their layers: file or dataset, flags, --set.
+    """Return the settings in their layers: file or dataset, flags, --set.
 
     Returns:
         The experiment, where its images lie, and whether the headline adds the mirror image.
@@ -164,7 +164,7 @@ def _download(dataset: str) -> None:
 
 
 def _print_plan(experiment: "Experiment", hflip: bool, results: Path) -> None:
-    """The resolved settings, what the network costs, and where the run would be recorded."""
+    """Return the resolved settings, what the network costs, and where the run would be recorded."""
     import yaml
 
     from kreproduce.network.cost import count

@@ -66,7 +66,7 @@ def _lines(found: "Found") -> list[str]:
 
 
 def _said(entry: "Entry") -> str:
-    """What there is to say of a state."""
+    """Return what there is to say of a state."""
     if entry.state == "done":
         return f"{entry.epochs} epochs, finished {entry.time}"
     if entry.state == "running":
@@ -102,7 +102,7 @@ def _totals(found: "Found", results: Path, verify: bool) -> list[str]:
 
 
 def _unverified(checked: "list[Checked]") -> list[str]:
-    """What could not be looked at: weights, which do not come with a record from git."""
+    """Return what could not be looked at: weights, which do not come with a record from git."""
     missing = sum(one.found == "missing" and one.is_weights for one in checked)
     if not missing:
         return []

@@ -72,7 +72,7 @@ def discard(number: int) -> None:
 
 
 def _stream(number: int, before: TextIO | None) -> TextIO:
-    """The stream of a descriptor, buffered and encoded as it was."""
+    """Return the stream of a descriptor, buffered and encoded as it was."""
     if before is None:  # it was closed
         return _text(number, "utf-8", line_buffering=True)
     if not isinstance(before, io.TextIOWrapper) or before.fileno() != number:

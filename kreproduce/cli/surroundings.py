@@ -75,7 +75,7 @@ def _no_process() -> OutOfMemoryError:
 
 
 def _not_imported(error: ImportError) -> KreproduceError | None:
-    """An installed package that is not there, not whole or not for this machine."""
+    """Return an installed package that is not there, not whole or not for this machine."""
     package = (error.name or _raised_in(error)).partition(".")[0]
     if package in ("", "kreproduce"):
         return None
@@ -87,13 +87,13 @@ def _not_imported(error: ImportError) -> KreproduceError | None:
 
 
 def _raised_in(error: BaseException) -> str:
-    """The module of the last line that an error went through."""
+    """Return the module of the last line that an error went through."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__) or [(None, 0)]
     return str(frame.f_globals.get("__name__", "")) if frame else ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, and so on."""
+    """Return an error, what caused it, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

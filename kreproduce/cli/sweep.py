@@ -158,7 +158,7 @@ def _experiments(
     data_name: str | None,
     overrides: list[str],
 ) -> "tuple[list[tuple[Target, Experiment]], dict[str, Location]]":
-    """What each target means, all of a seed before the next; and where each dataset lies."""
+    """Return what each target means, all of a seed before the next; and where each dataset lies."""
     wanted, locations = [], {}
     for number in _seeds(seeds, overrides):
         for target in targets:
@@ -173,7 +173,7 @@ def _experiments(
 def _experiment(
     target: "Target", flags: dict[str, Any], overrides: list[str], data_dir: Path | None
 ) -> "tuple[Experiment, Location]":
-    """What a target means, with what was set beside it.
+    """Return what a target means, with what was set beside it.
 
     Raises:
         SettingsError: it names the file at fault, of the many that there may be.
@@ -189,7 +189,7 @@ def _experiment(
 
 
 def _check_images(jobs: "list[Job]", locations: "dict[str, Location]", *, tidy: bool) -> None:
-    """A finished run on other images under the same name is not what is wanted.
+    """Refuse a finished run on other images under the same name, for it is not what is wanted.
 
     Args:
         jobs: the plan.
@@ -210,7 +210,7 @@ def _check_images(jobs: "list[Job]", locations: "dict[str, Location]", *, tidy: 
 
 
 def _unprepared(locations: "dict[str, Location]") -> set[str]:
-    """The datasets that are still to be downloaded."""
+    """Return the datasets that are still to be downloaded."""
     return {
         dataset
         for dataset, location in locations.items()
@@ -219,7 +219,7 @@ def _unprepared(locations: "dict[str, Location]") -> set[str]:
 
 
 def _seeds(seeds: str | None, overrides: list[str]) -> list[int] | list[None]:
-    """The seeds asked for; None leaves each experiment its own."""
+    """Return the seeds asked for; None leaves each experiment its own."""
     if seeds is None:
         return [None]
     numbers = _numbers("--seeds", "1,2,3", seeds)

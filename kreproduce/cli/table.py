@@ -81,7 +81,7 @@ def table(
 
 
 def _numbers(text: str, *, trained: bool) -> tuple[int, ...]:
-    """The tables asked for; all of them are, if `trained`, those of trained networks."""
+    """Return the tables asked for; all of them are, if `trained`, those of trained networks."""
     from kreproduce.paper import TRAINED
     from kreproduce.tables import NUMBERS
 

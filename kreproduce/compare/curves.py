@@ -46,7 +46,7 @@ class Curves:
 
 
 def find(where: str, results: Path) -> Path:
-    """The history that `where` means: a CSV file, a run's folder, or a run below `results`.
+    """Return the history that `where` means: a CSV file, a run's folder, or a run below `results`.
 
     Raises:
         SettingsError: there is nothing of that name.
@@ -67,7 +67,7 @@ def find(where: str, results: Path) -> Path:
 
 
 def read(path: Path) -> Curves:
-    """The curves in a CSV file with a column "epoch" and one or more of `METRICS`.
+    """Return the curves in a CSV file with a column "epoch" and one or more of `METRICS`.
 
     A log of Keras' CSVLogger is one, too: its epochs, which are counted from 0, are counted from
     1 here; "acc" is the accuracy; and metrics and epochs that were not measured ("NA") are left
@@ -95,7 +95,7 @@ def read(path: Path) -> Curves:
 def _curves(
     path: Path, name: str, epochs: list[int], rows: list[dict[str, float | None]]
 ) -> Curves:
-    """The curves of what was measured, with epochs counted from 1."""
+    """Return the curves of what was measured, with epochs counted from 1."""
     metrics = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     measured = {
         epoch: row
@@ -214,7 +214,7 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
 def _row(
     where: str, header: list[str], row: list[str], columns: dict[str, int]
 ) -> tuple[int, dict[str, float | None]]:
-    """The epoch and the metrics of one line; None is what was not measured."""
+    """Return the epoch and the metrics of one line; None is what was not measured."""
     if len(row) != len(header):
         raise DataError(f"{where}: it has {len(row)} cells under {len(header)} columns")
     epoch = _number(where, "epoch", row[columns["epoch"]], 0, _MOST_EPOCHS)

@@ -44,7 +44,7 @@ class Comparison:
     metrics: tuple[str, ...]
 
     def by_epoch(self) -> list[Line]:
-        """A line an epoch."""
+        """Return a line an epoch."""
         values = {metric: self._shared(metric) for metric in self.metrics}
         return [
             Line(str(epoch), {metric: _gap(*values[metric][i]) for metric in self.metrics})

@@ -7,12 +7,12 @@ from kreproduce.compare.gaps import Comparison, Gap, Line, span
 
 
 def lines(comparison: Comparison) -> list[str]:
-    """The gaps by epoch, then what they come to."""
+    """Return the gaps by epoch, then what they come to."""
     return [*_epochs(comparison), "", *_summary(comparison), "", *_heading(comparison)]
 
 
 def values(comparison: Comparison) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the same as plain values."""
     return {
         "run": comparison.run.name,
         "reference": comparison.reference.name,
@@ -31,7 +31,7 @@ def _plain(line: Line) -> dict[str, Any]:
 
 
 def _heading(comparison: Comparison) -> list[str]:
-    """What lies beside what; both in full, because they may be of different lengths."""
+    """Return what lies beside what; both in full, because they may be of different lengths."""
     shared = f"compared: {span(comparison.epochs)}"
     if not comparison.run.epochs == comparison.reference.epochs == comparison.epochs:
         shared += ", which is what both have"
@@ -44,7 +44,7 @@ def _heading(comparison: Comparison) -> list[str]:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """What of the files was taken otherwise than it stands there."""
+    """Return what of the files was taken otherwise than it stands there."""
     return list(dict.fromkeys((*comparison.run.notes, *comparison.reference.notes)))
 
 

@@ -67,7 +67,7 @@ PUBLISHED = {
 def opened(
     path: Path, dataset: str, published: Mapping[str, Archive] = PUBLISHED
 ) -> Iterator[Source]:
-    """The images in the archive at `path`, as long as the context lasts.
+    """Return the images in the archive at `path`, as long as the context lasts.
 
     Args:
         path: The file, as it was downloaded.
@@ -145,7 +145,7 @@ class _Bounded(gzip.GzipFile):
 
 
 def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
-    """The images in the class folders of a layout; each is unpacked when it is decoded."""
+    """Return the images in the class folders of a layout; each is unpacked when it is decoded."""
     layout = LAYOUTS[dataset]
     content = zipfile.ZipFile(file)
     classes = sorted(layout.classes)

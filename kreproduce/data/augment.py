@@ -45,7 +45,7 @@ class Ranges(Protocol):
 
 
 def draw(rng: np.random.Generator, n: int, size: int, ranges: Ranges) -> Matrices:
-    """The matrices of `n` random transforms of images of size × size, (n, 2, 3)."""
+    """Return the matrices of `n` random transforms of images of size × size, (n, 2, 3)."""
     return compose(size, **draw_parameters(rng, n, size, ranges))
 
 

@@ -62,7 +62,7 @@ def path_in(folder: Path, dataset: str) -> Path:
 
 
 def write(source: Source, path: Path) -> None:
-    """Decodes all images of `source` into a cache at `path`, in one step.
+    """Decode all images of `source` into a cache at `path`, in one step.
 
     Raises:
         DataError: An image is damaged.
@@ -88,7 +88,7 @@ def write(source: Source, path: Path) -> None:
 
 
 def _write(path: Path, arrays: Arrays, pixels: IO[bytes]) -> None:
-    """Writes what `np.savez` would, the pixels from a file.
+    """Write what `np.savez` would, the pixels from a file.
 
     They may not fit into the memory, and not every file system maps a file into it.
     """
@@ -121,7 +121,7 @@ def peek(path: Path, dataset: str) -> About:
 
 
 def read(path: Path) -> Source:
-    """The images of the cache at `path`.
+    """Return the images of the cache at `path`.
 
     Raises:
         DataError: It is no cache, or is not as it was written.
@@ -181,7 +181,7 @@ def _checksum(arrays: Arrays) -> str:
 
 
 def _digest(arrays: Arrays) -> "hashlib._Hash":
-    """The checksum before the pixels, the last of `_SUMMED`, are added."""
+    """Return the checksum before the pixels, the last of `_SUMMED`, are added."""
     digest = hashlib.sha256()
     for name in _SUMMED[:-1]:
         digest.update(_bytes(arrays[name]))

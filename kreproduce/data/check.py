@@ -47,7 +47,7 @@ class Findings:
 
 
 def check(dataset: str, location: sources.Location) -> Findings:
-    """Decodes every image at `location`.
+    """Decode every image at `location`.
 
     Raises:
         DataError: They cannot even be listed, or a class has too few to be divided.
@@ -83,7 +83,7 @@ def check(dataset: str, location: sources.Location) -> Findings:
 
 
 def _other_counts(source: Source, dataset: str) -> list[str]:
-    """The classes of a published dataset that have more or fewer images than there."""
+    """Return the classes of a published dataset that have more or fewer images than there."""
     expected = originals.counts(dataset)
     if not expected:
         return []
@@ -105,5 +105,5 @@ def _other_counts(source: Source, dataset: str) -> list[str]:
 
 
 def _of_each(expected: list[int] | None, classes: int) -> list[int]:
-    """The published numbers for so many classes, 0 for those that are too many."""
+    """Return the published numbers for so many classes, 0 for those that are too many."""
     return [*(expected or []), *[0] * classes][:classes]

@@ -51,7 +51,7 @@ def is_folder(folder: Path) -> bool:
 
 
 def read_folder(folder: Path) -> Source:
-    """Reads the six files of images in `folder`.
+    """Read the six files of images in `folder`.
 
     Raises:
         DataError: One of them is missing, unreadable or damaged.
@@ -60,7 +60,7 @@ def read_folder(folder: Path) -> Source:
 
 
 def read_training(folder: Path) -> Source:
-    """Reads the five training batches in `folder`, and compares them with the published ones.
+    """Read the five training batches in `folder`, and compares them with the published ones.
 
     Raises:
         DataError: Same as for `read_folder`.
@@ -107,7 +107,7 @@ def _contents(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 def from_batches(
     contents: Mapping[str, bytes], where: Path, kind: Literal["archive", "folder"]
 ) -> Source:
-    """The images in the contents of the six files, or of the training batches alone.
+    """Return the images in the contents of the six files, or of the training batches alone.
 
     They have the ids that TFDS gives them: train_00000, train_00001 and so on.
 

@@ -26,7 +26,7 @@ _GROUND, _INK = 255, 0
 
 
 def contact_sheet(experiment: Experiment, source: Source, count: int, epoch: int) -> bytes:
-    """The first training images of an epoch, as PNG: originals above, augmented below.
+    """Return the first training images of an epoch, as PNG: originals above, augmented below.
 
     They are what a run of `experiment` is shown: the images in the order of that epoch, each
     through the warp that its seed draws for it, by the layers that training uses.

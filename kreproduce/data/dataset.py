@@ -51,7 +51,7 @@ def load(experiment: Experiment, location: sources.Location) -> Dataset:
 
 
 def of_source(experiment: Experiment, source: sources.Source) -> Dataset:
-    """The images of `source` as `load` reads them, with its errors.
+    """Return the images of `source` as `load` reads them, with its errors.
 
     Logs, as a warning each, what in their folder is passed over, and which pictures stand in two
     parts or in two classes.
@@ -94,7 +94,7 @@ class Fingerprints:
         self._known: dict[tuple[Any, ...], str] = {}
 
     def of(self, experiment: Experiment, location: sources.Location) -> str:
-        """The fingerprint of an experiment's images, as a record of its run has it.
+        """Return the fingerprint of an experiment's images, as a record of its run has it.
 
         Raises:
             DataError, SettingsError: Same as for `load`.
@@ -124,7 +124,7 @@ def divide(source: sources.Source) -> splits.Split:
 
 
 def read(source: sources.Source, indices: splits.Indices, size: int, rule: resize.Rule) -> Image:
-    """The images of `indices` as a network of `size` × `size` gets them, see `to_uniform`.
+    """Return the images of `indices` as a network of `size` × `size` gets them, see `to_uniform`.
 
     Raises:
         DataError: one of them is damaged.
@@ -134,7 +134,7 @@ def read(source: sources.Source, indices: splits.Indices, size: int, rule: resiz
 
 
 def _unicode(name: str) -> str:
-    """A folder's name as text, with what is no text in it spelled out in hexadecimal."""
+    """Return a folder's name as text, with what is no text in it spelled out in hexadecimal."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 

@@ -138,7 +138,7 @@ def _over_white(image: "Picture") -> "Picture | None":
 
 
 def _orientation(image: "Picture", name: str, remarks: Remarks) -> int:
-    """What the file says of how to turn it; of a TIFF file, which Pillow has turned, 1."""
+    """Return what the file says of how to turn it; of a TIFF file, which Pillow has turned, 1."""
     from PIL import ExifTags
 
     try:
@@ -170,7 +170,7 @@ def _too_large() -> _NotTakenError:
 
 
 def _why(error: Exception, data: bytes) -> str:
-    """What is wrong with a file, in the words of the one format that it begins like."""
+    """Return what is wrong with a file, in the words of the one format that it begins like."""
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 

@@ -37,7 +37,7 @@ class Watch(Protocol):
         """So many bytes of `size` have come; again and again, with the same number, too."""
 
     def preparing(self) -> None:
-        """The archive is there, and its images are being read."""
+        """Take note that the archive is there, and its images are being read."""
 
 
 def is_downloaded(dataset: str, root: Path) -> bool:
@@ -89,7 +89,7 @@ def download(dataset: str, root: Path, scratch: Path, watch: Watch) -> None:
 
 
 def _watched(dataset: str, archive: Archive, root: Path, scratch: Path, watch: Watch) -> Outcome:
-    """The outcome of a download in a process that ends, whatever becomes of this one."""
+    """Return the outcome of a download in a process that ends, whatever becomes of this one."""
     command = python("-m", "kreproduce.data.download_process", dataset, archive.url, str(scratch))
     process = subprocess.Popen(
         command,
@@ -155,7 +155,7 @@ def _received(scratch: Path) -> int | None:
 def _fault(
     dataset: str, archive: Archive, outcome: Outcome, root: Path, scratch: Path
 ) -> DataError:
-    """What to say of a download that failed, by no fault of the disk."""
+    """Return what to say of a download that failed, by no fault of the disk."""
     again = _again(dataset, archive, root)
     received = _received(scratch) or 0
     if outcome.fault == "installation":

@@ -69,7 +69,7 @@ def _failed(error: Exception, fault: Literal["host", "installation"]) -> Outcome
 
 
 def _cause(error: BaseException) -> str:
-    """What the last in a chain of exceptions says: those above it quote it, or hold it."""
+    """Return what the last in a chain of exceptions says: those above it quote it, or hold it."""
     held = error.args[-1] if error.args else None
     below = error.__cause__ or error.__context__ or held
     if isinstance(below, BaseException):

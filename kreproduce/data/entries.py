@@ -140,7 +140,7 @@ def by_suffix(names: Iterable[str]) -> str:
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
-    """What to say of a file or folder that cannot be read."""
+    """Return what to say of a file or folder that cannot be read."""
     return DataError(
         f"{path} cannot be read ({error.strerror or reason(error)}): "
         "mend it or its permissions, or pass another folder"
@@ -148,7 +148,7 @@ def unreadable(path: Path, error: OSError) -> DataError:
 
 
 def _entries(folder: Path) -> Iterable[tuple[os.DirEntry[str], bool]]:
-    """The entries of `folder` by name, and whether each is a folder."""
+    """Return the entries of `folder` by name, and whether each is a folder."""
     try:
         with os.scandir(folder) as entries:
             every = sorted((e for e in entries if not is_of_a_system(e.name)), key=_name)

@@ -114,7 +114,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _classes(home: Listing, folder: Path) -> Classes:
-    """The class folders in `home`, by name."""
+    """Return the class folders in `home`, by name."""
     if not home.folders:
         way_out = (
             "; or pass the folder of the other part alone to have it split by rule, or, if they "
@@ -196,7 +196,7 @@ def _without_images(listing: Listing, home: Listing, folder: Path) -> DataError:
 def _among_classes(
     top: Listing, homes: dict[str, Listing], classes: dict[str, Classes]
 ) -> Iterator[str]:
-    """What lies beside and in class folders and is not read, each kind with its number."""
+    """Return what lies beside and in class folders and is not read, each kind with its number."""
     outer = {listing.path: listing for listing in (top, *homes.values())}.values()
     inner = [
         listing for of_part in classes.values() for both in of_part.values() for listing in both

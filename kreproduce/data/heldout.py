@@ -23,12 +23,12 @@ _BATCHES = 5
 
 
 def origin(dataset: str) -> str:
-    """The dataset whose files hold the images of `dataset`: mostly itself."""
+    """Return the dataset whose files hold the images of `dataset`: mostly itself."""
     return ORIGIN if dataset == NAME else dataset
 
 
 def taken_from(source: Source) -> Source:
-    """What cifar10-heldout has of CIFAR-10.
+    """Return what cifar10-heldout has of CIFAR-10.
 
     The training images in their order, the last fifth of them as the test part.
 

@@ -69,7 +69,7 @@ class Source:
     def read(
         self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
     ) -> Iterator[Image]:
-        """The images of `indices`, each uint8 (h, w, 3), in their order.
+        """Return the images of `indices`, each uint8 (h, w, 3), in their order.
 
         Some are decoded ahead, up to 256 MiB of them. What is to be said of those that were read
         is logged as warnings after the last.
@@ -156,7 +156,7 @@ def same(one: Source, other: Source) -> bool:
 
 
 def fingerprint(images: Iterable[Image], labels: ArrayLike) -> str:
-    """The SHA-256, in hexadecimal, of every image's shape and bytes, and of the labels.
+    """Return the SHA-256, in hexadecimal, of every image's shape and bytes, and of the labels.
 
     A list of images and the same images stacked into one array have the same fingerprint.
     """
@@ -169,6 +169,6 @@ def fingerprint(images: Iterable[Image], labels: ArrayLike) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of an exception's message, to stand inside a sentence."""
+    """Return the first line of an exception's message, to stand inside a sentence."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(". :")

@@ -24,7 +24,7 @@ class Enlarge(keras.layers.Layer):
         self.rule = rule
 
     def call(self, images: Any) -> Any:
-        """Takes each axis' nearest pixels."""
+        """Take each axis' nearest pixels."""
         # First, because TensorFlow takes no bytes on a GPU: it would go through the host for them.
         images = ops.cast(images, "float32")
         for axis in (1, 2):
@@ -35,7 +35,7 @@ class Enlarge(keras.layers.Layer):
         return images
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of this layer and of its base."""
+        """Return the arguments of this layer and of its base."""
         return {**super().get_config(), "size": self.size, "rule": self.rule}
 
 

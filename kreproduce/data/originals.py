@@ -21,7 +21,7 @@ _FOLDER = "read from a folder of images"
 
 
 def counts(dataset: str) -> dict[str, list[int]]:
-    """The original images of each class by part; empty where `dataset` has none."""
+    """Return the original images of each class by part; empty where `dataset` has none."""
     if dataset == heldout.NAME:
         return heldout.COUNTS
     if dataset not in paper.IMAGES:

@@ -21,7 +21,7 @@ _END = re.compile(r"[ _.-]?(set|data|images|part|split)$")  # as of "training_se
 
 
 def part_called(name: str) -> str | None:
-    """The part that a folder of this name may be: 'train', 'validation', 'test', or None.
+    """Return the part that a folder of this name may be: 'train', 'validation', 'test', or None.
 
     Capitals do not matter, and "Training", "training_set" and "train data" are as good.
     """
@@ -30,7 +30,7 @@ def part_called(name: str) -> str | None:
 
 
 def find_parts(top: Listing, own_validation: bool) -> dict[str, Path]:
-    """The folder of each part; of 'all', where `top` holds the class folders themselves.
+    """Return the folder of each part; of 'all', where `top` holds the class folders themselves.
 
     A folder that is called like a part is one if it holds folders. If it holds only images it is
     a class, unless another folder is called like another part.
@@ -81,7 +81,7 @@ def _is_class(listing: Listing) -> bool:
 
 
 def _only(top: Listing, part: str, names: list[str], divided: list[str]) -> str:
-    """The one folder of a part: the only one that holds folders, if there are several."""
+    """Return the one folder of a part: the only one that holds folders, if there are several."""
     candidates = [name for name in names if name in divided] or names
     if len(candidates) > 1:
         one, other = candidates[:2]

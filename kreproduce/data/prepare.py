@@ -245,7 +245,7 @@ def _refused(error: Exception) -> OSError | None:
 
 @contextmanager
 def _scratch(root: Path, dataset: str) -> Iterator[Path]:
-    """A folder for what is passing, which a process that was killed leaves to the next."""
+    """Return a folder for what is passing, which a process that was killed leaves to the next."""
     path = root / f".{dataset}.download"
     shutil.rmtree(path, ignore_errors=True)
     try:
@@ -292,7 +292,7 @@ def _locked(root: Path, dataset: str) -> Iterator[None]:
 
 
 def _keep(source: Source, path: Path) -> None:
-    """Writes a cache, unless one of just these images, pixel by pixel, is there."""
+    """Write a cache, unless one of just these images, pixel by pixel, is there."""
     if path.exists():
         cache.peek(path, source.name)  # refuses one of another dataset
         there = cache.read(path)

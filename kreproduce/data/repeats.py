@@ -38,7 +38,7 @@ def repeated(
     groups = _alike(images, [index not in damaged for index in indices])
 
     def stands_in(group: list[int], *wanted: int) -> list[int]:
-        """An image of the group in each of the two parts, where there is one."""
+        """Return an image of the group in each of the two parts, where there is one."""
         found = {part_of[position]: position for position in reversed(group)}
         return [found[part] for part in wanted if part in found]
 
@@ -62,7 +62,7 @@ def repeated(
 
 
 def _alike(images: Image, sound: Sequence[bool]) -> list[list[int]]:
-    """The positions of each picture that is there more than once."""
+    """Return the positions of each picture that is there more than once."""
     positions = defaultdict(list)
     for position, image in enumerate(images):
         if sound[position]:

@@ -62,7 +62,7 @@ def to_uniform(images: Iterable[Image], count: int, size: int, rule: Rule) -> Im
 
 
 def shrunk(image: Image, size: int, rule: Rule) -> Image:
-    """The image as it is, or size × size where `to_uniform` would have to bring it to that.
+    """Return the image as it is, or size × size where `to_uniform` would have to bring it to that.
 
     Done to each image as it is decoded, it keeps large photographs from filling the memory.
     """

@@ -35,7 +35,7 @@ class Location:
 
 
 def locate(dataset: str, data_dir: Path | None) -> Location:
-    """Finds a dataset without reading an image.
+    """Find a dataset without reading an image.
 
     A prepared cache is preferred to what it was made from.
 
@@ -89,7 +89,7 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
 
 
 def prepared_in(folder: Path, dataset: str) -> Location | None:
-    """A cache of `dataset` in `folder`, or else what one could be made of.
+    """Return a cache of `dataset` in `folder`, or else what one could be made of.
 
     That is TFDS' version or, of a dataset that is part of another, an original cache of that one.
 

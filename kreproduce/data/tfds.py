@@ -40,7 +40,7 @@ def default_root() -> Path:
 
 
 def prepared(folder: Path, dataset: str) -> Path | None:
-    """The newest prepared version of `dataset` in `folder`, or None.
+    """Return the newest prepared version of `dataset` in `folder`, or None.
 
     Args:
         folder: TFDS' data directory; or in it, the folder of the dataset, of one of its
@@ -70,7 +70,7 @@ def prepared(folder: Path, dataset: str) -> Path | None:
 
 
 def prepared_names(root: Path) -> list[str]:
-    """The datasets with a prepared version under `root`, by name."""
+    """Return the datasets with a prepared version under `root`, by name."""
     versions = (info.parent for info in root.glob(f"*/*/{INFO}"))
     own_name = root.resolve().name  # what lies in a dataset's own folder are configurations
     found = {
@@ -83,13 +83,13 @@ def prepared_names(root: Path) -> list[str]:
 
 
 def unfinished(root: Path, dataset: str) -> Path | None:
-    """What TFDS has begun to prepare of `dataset` under `root`, or None."""
+    """Return what TFDS has begun to prepare of `dataset` under `root`, or None."""
     begun = (*root.glob(f"{dataset}/incomplete.*"), *root.glob(f"{dataset}/*/incomplete.*"))
     return next((path for path in begun if path.is_dir()), None)
 
 
 def class_names(path: Path, dataset: str) -> tuple[str, ...]:
-    """The classes of one prepared version, read without TensorFlow.
+    """Return the classes of one prepared version, read without TensorFlow.
 
     Raises:
         DataError: As of `read_tfds`, as far as that is seen without it.
@@ -98,7 +98,7 @@ def class_names(path: Path, dataset: str) -> tuple[str, ...]:
 
 
 def read_tfds(path: Path, dataset: str) -> Source:
-    """Reads one prepared version, in the order in which its shards store it.
+    """Read one prepared version, in the order in which its shards store it.
 
     The images stay encoded in memory until they are asked for. Their names are the feature
     'id' (cifar10) or 'filename' (colorectal_histology); malaria has neither.
@@ -154,7 +154,7 @@ def read_tfds(path: Path, dataset: str) -> Source:
 
 
 def _newest(folder: Path) -> Path | None:
-    """The newest of the versions that lie in `folder`."""
+    """Return the newest of the versions that lie in `folder`."""
     found = [
         info.parent for info in folder.glob(f"*/{INFO}") if _VERSION.fullmatch(info.parent.name)
     ]
@@ -162,7 +162,7 @@ def _newest(folder: Path) -> Path | None:
 
 
 def _only_config(folder: Path, dataset: str) -> Path | None:
-    """The newest version of the only configuration that lies in a dataset's folder."""
+    """Return the newest version of the only configuration that lies in a dataset's folder."""
     versions = (info.parent for info in folder.glob(f"*/*/{INFO}"))
     configs = sorted({version.parent for version in versions if _VERSION.fullmatch(version.name)})
     if len(configs) > 1:
@@ -236,7 +236,7 @@ def _is_damaged(shard: Shard) -> bool:
 def _labels(
     path: Path, version: Version, labels: dict[str, NDArray[np.int64]]
 ) -> NDArray[np.int32]:
-    """The labels of all parts, (images,); refuses what is no class."""
+    """Return the labels of all parts, (images,); refuses what is no class."""
     classes = len(version.class_names)
     for part, found in labels.items():
         split = version.splits[part]

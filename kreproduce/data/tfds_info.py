@@ -60,7 +60,7 @@ class Version:
 
 
 def read_version(path: Path, dataset: str, own_validation: bool, again: str) -> Version:
-    """Reads what the version in the folder `path` says of itself.
+    """Read what the version in the folder `path` says of itself.
 
     Args:
         path: The version's folder.
@@ -99,7 +99,7 @@ def read_version(path: Path, dataset: str, own_validation: bool, again: str) -> 
 
 
 def name_in(path: Path) -> str | None:
-    """The dataset's name in the version's folder `path`; None where it does not tell."""
+    """Return the dataset's name in the version's folder `path`; None where it does not tell."""
     try:
         name = _object(path / INFO).get("name")
     except _DamagedError:
@@ -108,12 +108,12 @@ def name_in(path: Path) -> str | None:
 
 
 def unreadable(path: Path, why: str, again: str) -> DataError:
-    """What to say of a version whose files are missing or damaged."""
+    """Return what to say of a version whose files are missing or damaged."""
     return DataError(f"the TFDS dataset in {path} cannot be read ({why}): {again}")
 
 
 def unlabelled(path: Path, split: str, count: int, total: int) -> DataError:
-    """What to say of a part whose images have the label -1, which is TFDS' for none."""
+    """Return what to say of a part whose images have the label -1, which is TFDS' for none."""
     return DataError(
         f"{count:,} of the {total:,} images in part '{split}' of the TFDS dataset in {path} have "
         f"no label (it is -1): {_EXPORT}"
@@ -125,7 +125,7 @@ class _DamagedError(Exception):
 
 
 def _object(path: Path) -> Json:
-    """The object in a small JSON file; a link may lead to it."""
+    """Return the object in a small JSON file; a link may lead to it."""
     try:
         value = from_json(files.read(path.resolve(), _LARGEST))
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _object(path: Path) -> Json:
 
 
 def _listed(path: Path, info: Json) -> dict[str, list[Shard]]:
-    """The files of every part, by TFDS' names."""
+    """Return the files of every part, by TFDS' names."""
     name, splits = info.get("name"), info.get("splits")
     if not _is_name(name) or not isinstance(splits, list):
         raise _DamagedError(f"{INFO} has no name or no splits")
@@ -224,7 +224,7 @@ def _is_validation(split: str) -> bool:
 
 
 def _features(path: Path, top: Json) -> dict[str, Json]:
-    """What each example has, by name; an image 'image' and a class 'label' among them."""
+    """Return what each example has, by name; an image 'image' and a class 'label' among them."""
     _check_classes_of_features(path, top)
     content = top.get("featuresDict", top.get("content"))
     features = content.get("features", content) if isinstance(content, dict) else None
@@ -311,7 +311,7 @@ def _content(feature: Json, name: str) -> Json:
 
 
 def _kind(feature: Json) -> str:
-    """The name of a feature's class, without its module."""
+    """Return the name of a feature's class, without its module."""
     return str(feature.get("pythonClassName", feature.get("type", "?"))).rpartition(".")[2]
 
 
@@ -331,7 +331,7 @@ def _is_name(value: object) -> TypeGuard[str]:
 
 
 def _whole(value: object) -> int:
-    """A whole number, which TFDS writes as a word."""
+    """Return a whole number, which TFDS writes as a word."""
     if type(value) is int and 0 <= value < 10**15:
         return value
     if isinstance(value, str) and _NUMBER.fullmatch(value):

@@ -100,7 +100,7 @@ def _flaw_of_bands(page: "ImageFileDirectory_v2") -> str | None:
 
 
 def _numbers(page: "ImageFileDirectory_v2", tag: int) -> tuple[int, ...]:
-    """The whole numbers of a tag; none where it is absent or of another type."""
+    """Return the whole numbers of a tag; none where it is absent or of another type."""
     value = page.get(tag, ())
     values = value if isinstance(value, tuple) else (value,)
     return tuple(number for number in values if isinstance(number, int))

@@ -43,5 +43,5 @@ class Check:
         return f"{self.name:{width}}  {self.state}: {self.sentence}"
 
     def as_json(self) -> dict[str, Any]:
-        """The attributes, as JSON has them."""
+        """Return the attributes, as JSON has them."""
         return asdict(self) | {"values": dict(self.values)}

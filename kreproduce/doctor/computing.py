@@ -49,7 +49,7 @@ def compute(network: str = NETWORK, batch: int = BATCH, size: int = SIZE) -> Com
 
 
 def understood(answer: Answer) -> Computing:
-    """What the process said, as far as it came."""
+    """Return what the process said, as far as it came."""
     surroundings = _read(Surroundings, answer.lines[:1])
     step = _read(Step, answer.lines[1:2])
     complete = step or (surroundings and surroundings.refused)
@@ -98,7 +98,7 @@ def check_threads(found: Computing) -> Check:
 
 
 def check_step(found: Computing, devices: int) -> Check:
-    """The time of a training step, and what Table 5 takes with it.
+    """Return the time of a training step, and what Table 5 takes with it.
 
     Args:
         found: what the backend said.

@@ -52,7 +52,7 @@ def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
 
 
 def _unpacked(data_dir: Path | None, dataset: str) -> Location | None:
-    """What the dataset's archive was unpacked in, which runs take as it is."""
+    """Return what the dataset's archive was unpacked in, which runs take as it is."""
     if data_dir is None:
         return None
     try:

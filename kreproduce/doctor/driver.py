@@ -15,7 +15,7 @@ _MENDED = "install or reload NVIDIA's driver until `nvidia-smi` lists the GPU"
 
 
 def check_driver(machine: Machine) -> Check:
-    """What GPUs there are, by which driver, and with how much memory."""
+    """Return what GPUs there are, by which driver, and with how much memory."""
     name, hidden = "driver", machine.has_gpu and not machine.expects_gpu
     values: dict[str, Value] = {"gpus": expected(machine), "hidden": hidden}
     if not machine.has_gpu:

@@ -61,7 +61,7 @@ def _on_the_host(results: Path, data_dir: Path | None) -> Iterator[Check]:
 
 
 def _gpu(there: Machine, found: Computing | None) -> Iterator[Check]:
-    """What only a GPU shows, or why there is nothing to see."""
+    """Return what only a GPU shows, or why there is nothing to see."""
     if not there.has_gpu:
         yield Check("GPU", "not applicable", driver.NONE)
     elif not there.expects_gpu:
@@ -85,7 +85,7 @@ def _on_the_gpu() -> Iterator[Check]:
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
-    """What a check finds, or as a fault what it stumbles over."""
+    """Return what a check finds, or as a fault what it stumbles over."""
     try:
         return check()
     except KreproduceError as error:

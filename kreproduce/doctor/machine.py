@@ -19,7 +19,7 @@ _GROUPS = (
 
 
 def check_processor() -> Check:
-    """The cores that this process may use, and their vector instructions."""
+    """Return the cores that this process may use, and their vector instructions."""
     cores, every = scheduling.cores(), os.cpu_count() or 1
     vectors = scheduling.instructions()
     widest = next((name for name in ("avx512f", "avx2", "avx", "asimd") if name in vectors), "")
@@ -65,7 +65,7 @@ def _processor() -> str:
 
 
 def _told(path: Path) -> dict[str, int]:
-    """The numbers in /proc/meminfo, in bytes."""
+    """Return the numbers in /proc/meminfo, in bytes."""
     try:
         text = path.read_text()
     except OSError:

@@ -18,7 +18,7 @@ _MENDED = "mend it, or move it away: Keras writes a new one"
 
 
 def check_versions() -> Check:
-    """The versions of this package, Python and what a result depends on."""
+    """Return the versions of this package, Python and what a result depends on."""
     wanted = (*_NEEDED, *_BACKENDS.values(), "tensorflow-datasets")
     found: dict[str, str | None] = {"kreproduce": __version__, "Python": platform.python_version()}
     found |= {name: _version(name) for name in wanted}
@@ -76,7 +76,7 @@ def check_backend() -> Check:
 
 
 def _wrong(values: object) -> str:
-    """What in a keras.json Keras refuses; empty where nothing."""
+    """Return what in a keras.json Keras refuses; empty where nothing."""
     if not isinstance(values, dict):
         return "no object of settings"
     if values.get("floatx", "float32") not in _FLOATS:

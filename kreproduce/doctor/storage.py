@@ -87,7 +87,7 @@ def check_locks(results: Path) -> Check:
 
 @contextlib.contextmanager
 def _place(results: Path) -> Iterator[Path]:
-    """A free name where the results are to be; whatever has it at the end is removed.
+    """Return a free name where the results are to be; whatever has it at the end is removed.
 
     Raises:
         OSError: there is a file where a folder has to be.
@@ -102,7 +102,7 @@ def _place(results: Path) -> Iterator[Path]:
 
 
 def _existing(results: Path) -> Path:
-    """The folder, or the nearest above it that is there.
+    """Return the folder, or the nearest above it that is there.
 
     Raises:
         NotADirectoryError: that is a file.

@@ -97,7 +97,7 @@ def cycle(epochs: int) -> int:
 
 
 def gpu_precision(dataset: str, variant: str, epochs: int) -> str:
-    """What precision "auto" means on a GPU: the authors' (on a CPU it is float32)."""
+    """Return what precision "auto" means on a GPU: the authors' (on a CPU it is float32)."""
     mixed = _is_cifar10(dataset) and variant != "baseline" and not _long(epochs)
     return "mixed_float16" if mixed else "float32"
 
@@ -108,7 +108,7 @@ def _is_cifar10(dataset: str) -> bool:
 
 
 def _cifar10(values: Values) -> Values:
-    """The baseline sees CIFAR-10 enlarged; the k-networks skip strides instead."""
+    """Return the baseline sees CIFAR-10 enlarged; the k-networks skip strides instead."""
     if values["variant"] != "baseline":
         return {"input_size": 32, "skip_strides": 3, "batch_size": 64}
     batch_size = 64 if _long(values["epochs"]) else 32

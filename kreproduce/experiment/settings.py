@@ -178,7 +178,7 @@ class Experiment(Strict):
         return self.model_dump(exclude={"seed", "precision", "data_name", "limit"})
 
     def published(self, *, hflip: bool = False) -> paper.Row | None:
-        """The first row of the paper with exactly these settings, whatever the conditions.
+        """Return the first row of the paper with exactly these settings, whatever the conditions.
 
         Args:
             hflip: of the headline with the mirror image, instead of the plain one.
@@ -209,7 +209,7 @@ def of_row(row: paper.Row) -> Experiment:
 
 
 def resolve(*layers: dict[str, Any]) -> Experiment:
-    """The experiment of settings in layers, a later layer over an earlier one.
+    """Return the experiment of settings in layers, a later layer over an earlier one.
 
     `hflip` may be among them, see `asks_for_hflip`; it changes no training, and is no part of it.
 
@@ -246,7 +246,7 @@ def asks_for_hflip(*layers: dict[str, Any]) -> bool:
 
 
 def dataset_of(*layers: dict[str, Any]) -> str:
-    """The name of the dataset that settings in layers ask for.
+    """Return the name of the dataset that settings in layers ask for.
 
     Raises:
         SettingsError: there is none.
@@ -266,7 +266,7 @@ def dataset_of(*layers: dict[str, Any]) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file.
+    """Return the settings in a YAML file.
 
     Raises:
         SettingsError: the file is missing, not YAML, or has an unknown setting.
@@ -280,7 +280,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
-    """The settings in `key=value` pairs, values as in YAML.
+    """Return the settings in `key=value` pairs, values as in YAML.
 
     Raises:
         SettingsError: a pair is none, or its value cannot be read.
@@ -323,7 +323,7 @@ def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]])
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first fault that pydantic found, as one sentence."""
+    """Return the first fault that pydantic found, as one sentence."""
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":

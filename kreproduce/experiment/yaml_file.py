@@ -61,7 +61,7 @@ def _refusal(why: str, place: Any) -> yaml.constructor.ConstructorError:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file.
+    """Return the settings in a YAML file.
 
     Raises:
         SettingsError: the file cannot be read, is not YAML, or holds no settings.
@@ -86,7 +86,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def parse_value(text: str, source: str) -> Any:
-    """The value of `text` as it would stand behind a key of a settings file.
+    """Return the value of `text` as it would stand behind a key of a settings file.
 
     Raises:
         SettingsError: it is no value; the message names `source`.

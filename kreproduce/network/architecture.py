@@ -129,7 +129,7 @@ class Architecture:
             raise SettingsError(self._too_small(self.input_size))
 
     def _too_small(self, size: int) -> str:
-        """What to say of an input that the strides leave nothing of, with what is enough."""
+        """Return what to say of an input that the strides leave nothing of, with what is enough."""
         skip, padding = self.skip_strides, self.padding
         least = next(enough for enough in itertools.count(1) if _fits(enough, skip, padding))
         more = [n for n in range(skip + 1, STRIDES + 1) if _fits(size, n, padding)]
@@ -139,7 +139,7 @@ class Architecture:
         )
 
     def replacement(self, channels: int, filters: int) -> Replacement | None:
-        """What stands in place of a pointwise convolution; None where it stays."""
+        """Return what stands in place of a pointwise convolution; None where it stays."""
         if self.ch is None:  # the baseline
             return None
         if self.variant == "v1":

@@ -59,7 +59,7 @@ class LayerCost:
 
 
 def layer_costs(network: Network) -> list[LayerCost]:
-    """The cost of each layer in the network's order; they sum to `total_cost`."""
+    """Return the cost of each layer in the network's order; they sum to `total_cost`."""
     layers: dict[str, list[op.Node]] = {}
     for node in network.nodes:
         layers.setdefault(node.layer, []).append(node)
@@ -70,18 +70,18 @@ def layer_costs(network: Network) -> list[LayerCost]:
 
 
 def total_cost(network: Network) -> Cost:
-    """The cost of a whole network."""
+    """Return the cost of a whole network."""
     return _sum(node_cost(node) for node in network.nodes)
 
 
 @cache
 def count(architecture: Architecture) -> Cost:
-    """The cost of the network that `architecture` describes."""
+    """Return the cost of the network that `architecture` describes."""
     return total_cost(describe(architecture))
 
 
 def node_cost(node: op.Node) -> Cost:
-    """The cost of one operation in its place."""
+    """Return the cost of one operation in its place."""
     elements = math.prod(node.shape)
     match node.operation:
         case op.Convolution(kernel=kernel):

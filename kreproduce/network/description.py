@@ -167,7 +167,7 @@ class _Builder:
     def pointwise(
         self, layer: str, filters: int, activation: op.Function | None, *, bias: bool = False
     ) -> None:
-        """A pointwise unit, replaced where the variant's rule says so.
+        """Return a pointwise unit, replaced where the variant's rule says so.
 
         The unit is a convolution with either a bias or batch normalisation, then the
         activation; K and L each have their own.
@@ -206,7 +206,7 @@ class _Builder:
 
 
 def _strides(skip: int) -> list[int]:
-    """The strides of stem and stages, the first `skip` of those above 1 made 1."""
+    """Return the strides of stem and stages, the first `skip` of those above 1 made 1."""
     strides = [2, *(stage.stride for stage in STAGES)]
     for place, stride in enumerate(strides):
         if stride > 1 and skip > 0:

@@ -73,7 +73,7 @@ class Replacement:
 
 
 def interleaved(channels: int, step: int) -> list[int]:
-    """The order 0, step, 2*step, …, then 1, 1 + step, …: equation 16 with `step` for its 2.
+    """Return the order 0, step, 2*step, …, then 1, 1 + step, …: equation 16 with `step` for its 2.
 
     >>> interleaved(7, 3)
     [0, 3, 6, 1, 4, 2, 5]
@@ -121,7 +121,7 @@ def replace_v2(
 
 
 def replace_v1(channels: int, filters: int, ch: int) -> Replacement | None:
-    """The previous method's replacement (two rows of Table 2), or None where it is kept.
+    """Return the previous method's replacement (two rows of Table 2), or None where it is kept.
 
     The number of groups divides both channels and filters. Where no L follows, K's output is
     interleaved for whatever layer comes next.

@@ -99,7 +99,7 @@ class _Folding:
         self.values: dict[str, Any] = {op.INPUT: self.image}
 
     def tensor(self, name: str) -> Any:
-        """The output of a node as a tensor, its layer made if need be."""
+        """Return the output of a node as a tensor, its layer made if need be."""
         if isinstance(self.values[name], _Linear):
             self.values[name] = self._made(self.values[name])
         return self.values[name]
@@ -134,7 +134,7 @@ class _Folding:
         self.values[node.name] = value
 
     def _layer(self, node: op.Node) -> Any:
-        """What is not linear in one input stays a layer of its own."""
+        """Return what is not linear in one input stays a layer of its own."""
         inputs = [self.tensor(name) for name in node.inputs]
         match node.operation:
             case op.Pad(before=before, after=after):
@@ -190,7 +190,7 @@ class _Folding:
         return scale, beta - mean * scale
 
     def _made(self, linear: _Linear) -> Any:
-        """A layer with the folded weights and the activation."""
+        """Return a layer with the folded weights and the activation."""
         grouping, way = linear.grouping, self.lowering
         if grouping is not None:
             if way in ("auto", "plain"):
@@ -240,7 +240,7 @@ def _average(flat: bool) -> keras.layers.Layer:
 
 
 def _stored(grouping: Grouping, matrix: np.ndarray) -> list[np.ndarray]:
-    """The kernels of path 1 and path 2 out of the dense matrix."""
+    """Return the kernels of path 1 and path 2 out of the dense matrix."""
     weights = matrix.ravel()[places(grouping)]
     shape = (grouping.groups, grouping.group_channels, grouping.filters_per_group)
     first = math.prod(shape)

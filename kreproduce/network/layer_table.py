@@ -19,7 +19,7 @@ def rows(network: Network) -> list[dict[str, Any]]:
 
 
 def json_table(network: Network) -> dict[str, Any]:
-    """The rows, the totals and the input, for `--json`."""
+    """Return the rows, the totals and the input, for `--json`."""
     cost = count(network.architecture)
     return {
         "input": list(network.input_shape),
@@ -31,7 +31,7 @@ def json_table(network: Network) -> dict[str, Any]:
 
 
 def print_table(network: Network) -> None:
-    """The rows and the totals on standard output."""
+    """Return the rows and the totals on standard output."""
     from rich.console import Console
     from rich.table import Table
 

@@ -62,7 +62,7 @@ def fastest(grouping: Grouping, input_shape: tuple[int | None, ...], dtype: str)
 
 
 def pointwise(inputs: Any, matrix: Any) -> Any:
-    """A 1 x 1 convolution with a matrix of shape (channels, filters).
+    """Return a 1 x 1 convolution with a matrix of shape (channels, filters).
 
     As a product of matrices, whose gradients are a quarter faster on a CPU than a convolution's.
     """
@@ -161,7 +161,7 @@ def _as_convolution(kernel: Any) -> Any:
 
 
 def _in_order_of_groups(grouping: Grouping, inputs: Any) -> Any:
-    """The input channels as the groups read them, interleaved and replicated."""
+    """Return the input channels as the groups read them, interleaved and replicated."""
     order = np.ravel(grouping.inputs())
     replicated = order.size - grouping.channels
     if grouping.interleave > 1 or replicated > grouping.channels:

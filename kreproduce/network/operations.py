@@ -18,7 +18,7 @@ class Operation:
     """Something with one output; unless it says otherwise, of its first input's shape."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The output's shape for the first input's `shape`."""
+        """Return the output's shape for the first input's `shape`."""
         return shape
 
 

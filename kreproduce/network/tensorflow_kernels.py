@@ -46,7 +46,7 @@ def on_cpu_with_onednn() -> bool:
 
 
 def chosen() -> tuple[str, ...]:
-    """What computes besides TensorFlow's own kernels on a CPU, of "onednn" and "xla"."""
+    """Return what computes besides TensorFlow's own kernels on a CPU, of "onednn" and "xla"."""
     found = {"onednn": on_cpu_with_onednn, "xla": on_cpu_with_xla}
     return tuple(name for name, is_there in found.items() if is_there())
 
@@ -75,7 +75,7 @@ def on_cpu_with_xla() -> bool:
 
 
 def grouped_convolution(inputs: Any, kernel: Any) -> Any:
-    """A grouped 1 x 1 convolution without Keras' detour through XLA.
+    """Return a grouped 1 x 1 convolution without Keras' detour through XLA.
 
     Args:
         inputs: shape (batch, height, width, groups * channels), in the order of the groups.
@@ -158,7 +158,7 @@ def _swish_gradient() -> Any:
 
 
 def depthwise_convolution(inputs: Any, kernel: Any) -> Any:
-    """A 5 x 5 depthwise convolution, the gradient of its kernel by TensorFlow's own code.
+    """Return a 5 x 5 depthwise convolution, the gradient of its kernel by TensorFlow's own code.
 
     oneDNN has no fast code for that gradient of filters wider than 3: at 32 x 31 x 31 x 240 it
     takes 60 ms (2 cores, AVX2), TensorFlow's 31. Explicit padding, here the same zeros, is what

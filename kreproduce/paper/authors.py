@@ -60,7 +60,7 @@ def authors_run(
     layer_l: bool,
     activation: Activation,
 ) -> AuthorRun | None:
-    """The raw run behind the rows of these settings; None if none is published.
+    """Return the raw run behind the rows of these settings; None if none is published.
 
     The arguments are fields of `Row`. A flip row tests the run of the row without the flip, so
     `hflip` is not among them; see `raw_accuracy`.
@@ -73,7 +73,7 @@ def authors_run(
 
 
 def raw_accuracy(row: Row) -> Decimal | None:
-    """What the raw run behind a row scored, in percent; None where it is not published."""
+    """Return what the raw run behind a row scored, in percent; None where it is not published."""
     settings = (row.dataset, row.epochs, row.variant, row.ch, row.layer_l, row.activation)
     run = authors_run(*settings)
     scored = run and (run.flip_accuracy if row.hflip else run.test_accuracy)

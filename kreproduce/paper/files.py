@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def lines(name: str) -> tuple[dict[str, str], ...]:
-    """The lines of the data file `name`, each a dict from column to text."""
+    """Return the lines of the data file `name`, each a dict from column to text."""
     text = files("kreproduce.paper").joinpath("data", name).read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 

@@ -60,7 +60,7 @@ def findings() -> tuple[Finding, ...]:
 
 
 def finding(code: str) -> Finding:
-    """The finding of a code.
+    """Return the finding of a code.
 
     Raises:
         KeyError: there is none.
@@ -69,12 +69,12 @@ def finding(code: str) -> Finding:
 
 
 def errata() -> tuple[Erratum, ...]:
-    """The wrong cells of Tables 1 to 8, a wrong count and its percentage each for itself."""
+    """Return the wrong cells of Tables 1 to 8, a wrong count and its percentage each for itself."""
     return load(Erratum, "errata.csv")
 
 
 def erratum(table: int, label: str, column: str) -> Erratum | None:
-    """The known erratum of a cell; None for every other cell.
+    """Return the known erratum of a cell; None for every other cell.
 
     Args:
         table: the table's number.

@@ -123,7 +123,7 @@ class Claim:
 
 @cache
 def rows(table: int) -> tuple[Row, ...]:
-    """The rows of a table of trained networks, in the paper's order.
+    """Return the rows of a table of trained networks, in the paper's order.
 
     Args:
         table: 2, 4, 5, 6, 7 or 8.
@@ -150,7 +150,7 @@ def grouping_rows() -> tuple[GroupingRow, ...]:
 
 
 def claims() -> tuple[Claim, ...]:
-    """The claims of abstract and text that can be recomputed, in the paper's order."""
+    """Return the claims of abstract and text that can be recomputed, in the paper's order."""
     return load(Claim, "claims.csv")
 
 
@@ -163,7 +163,7 @@ def published(
     activation: Activation,
     hflip: bool,
 ) -> Row | None:
-    """The first row of exactly these settings in Tables 2 and 4 to 8; None if there is none.
+    """Return the first row of exactly these settings in Tables 2 and 4 to 8; None if there is none.
 
     The arguments are fields of `Row`, and mean what they mean there.
     """

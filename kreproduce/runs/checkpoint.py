@@ -62,7 +62,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
-    """The newest whole checkpoint, if there is one, and the newer ones that are damaged.
+    """Return the newest whole checkpoint, if there is one, and the newer ones that are damaged.
 
     The damaged ones are put aside, as NAME.damaged.
 
@@ -81,7 +81,7 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[Path]]:
 
 
 def read(path: Path) -> Checkpoint | None:
-    """The checkpoint in a file; None if the file is not whole, or not one that `save` wrote.
+    """Return the checkpoint in a file; None if the file is not whole, or not one that `save` wrote.
 
     Raises:
         OSError: it cannot be read.
@@ -108,7 +108,7 @@ def listed(folder: Path) -> list[Path]:
 
 
 def damaged(folder: Path) -> list[Path]:
-    """The damaged checkpoints that were put aside."""
+    """Return the damaged checkpoints that were put aside."""
     return [path for path in _entries(folder) if path.name.endswith(".damaged")]
 
 

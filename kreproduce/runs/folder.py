@@ -95,7 +95,7 @@ class RunFolder:
         self._made: list[Path] = []
 
     def record(self) -> Record | None:
-        """The record of the finished run, or None.
+        """Return the record of the finished run, or None.
 
         Raises:
             StateError: there is one, and it is not of this experiment or cannot be read.
@@ -125,7 +125,7 @@ class RunFolder:
             raise StorageError(f"{self.path} is a link; remove it or choose another --results")
 
     def checkpoint(self, warn: Callable[[str], None]) -> Checkpoint | None:
-        """What the run can go on from; None if it has not begun.
+        """Return what the run can go on from; None if it has not begun.
 
         Args:
             warn: is told of damaged checkpoints, which are put aside.
@@ -289,7 +289,7 @@ class RunFolder:
             files.replace(self.weights(rule), save)
 
     def digests(self) -> Digests:
-        """The SHA-256 of all that a record has the hash of, as it lies there now."""
+        """Return the SHA-256 of all that a record has the hash of, as it lies there now."""
         with self._storage():
             return Digests(
                 weights={rule: files.sha256(self.weights(rule)) for rule in RULES},
@@ -364,7 +364,7 @@ class RunFolder:
         return unfinished or any(os.path.lexists(path) for path in left)
 
     def _left(self) -> list[Path]:
-        """What is of no use beside a finished run."""
+        """Return what is of no use beside a finished run."""
         aside = [self._aside] if is_superseded(self._aside) else []
         return [*aside, self.path / "checkpoints"]
 
@@ -426,7 +426,7 @@ class RunFolder:
 
 
 def room_needed(state: int, weights: int) -> int:
-    """The bytes that a run takes on disk at most.
+    """Return the bytes that a run takes on disk at most.
 
     Args:
         state: bytes of the weights and the optimizer's values.
@@ -438,7 +438,7 @@ def room_needed(state: int, weights: int) -> int:
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a small file; None where it is missing, damaged or something else."""
+    """Return the object in a small file; None where it is missing, damaged or something else."""
     try:
         values = from_json(files.read(path, _LARGEST_JSON))
     except (FileNotFoundError, files.UnfitError, ValueError):

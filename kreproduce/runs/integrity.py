@@ -55,7 +55,7 @@ def check(run: Path) -> list[Checked]:
 
 
 def _with_record(run: Path) -> Iterator[Checked]:
-    """The record and what it has the hash of; nothing of a run without one."""
+    """Return the record and what it has the hash of; nothing of a run without one."""
     record = read_alone(run)
     if not isinstance(record, Record):
         yield from [] if record == NO_RECORD else [Checked("record.json", "damaged")]
@@ -73,7 +73,7 @@ def _with_record(run: Path) -> Iterator[Checked]:
 
 
 def _beside(path: Path) -> Finding:
-    """What to call a file that its record does not bear out."""
+    """Return what to call a file that its record does not bear out."""
     return "damaged" if os.path.lexists(path) else "missing"
 
 

@@ -37,7 +37,7 @@ class Predictions:
     hflip: Labels
 
     def predicted(self, shown: Shown = "plain") -> Labels:
-        """The predicted classes, int (n,)."""
+        """Return the predicted classes, int (n,)."""
         return self.plain if shown == "plain" else self.hflip
 
     def accuracy(self, shown: Shown = "plain") -> float:
@@ -45,7 +45,7 @@ class Predictions:
         return float(np.mean(self.predicted(shown) == self.true))
 
     def confusion(self, classes: int, shown: Shown = "plain") -> NDArray[np.int64]:
-        """The confusion matrix, (classes, classes): rows are true classes."""
+        """Return the confusion matrix, (classes, classes): rows are true classes."""
         matrix = np.zeros((classes, classes), np.int64)
         np.add.at(matrix, (self.true, self.predicted(shown)), 1)
         return matrix
@@ -64,7 +64,7 @@ class Predictions:
 
 
 def encoded(predictions: Predictions) -> bytes:
-    """The content of the file; equal predictions give equal bytes."""
+    """Return the content of the file; equal predictions give equal bytes."""
     columns = (predictions.true, predictions.plain, predictions.hflip)
     lines = [",".join(_COLUMNS)]
     lines += [f"{true},{plain},{hflip}" for true, plain, hflip in np.stack(columns, 1).tolist()]
@@ -72,7 +72,7 @@ def encoded(predictions: Predictions) -> bytes:
 
 
 def decoded(content: bytes, images: int, classes: int) -> Predictions | str:
-    """The predictions in the content of the file, or what is wrong with it.
+    """Return the predictions in the content of the file, or what is wrong with it.
 
     Args:
         content: of the file.

@@ -279,7 +279,7 @@ class Record(Strict):
         return accuracy.hflip if hflip else accuracy.plain
 
     def encoded(self) -> bytes:
-        """The content of record.json: the values, and the checksum of all of them."""
+        """Return the content of record.json: the values, and the checksum of all of them."""
         values = self.model_dump(mode="json")
         text = json.dumps(values | {"checksum": checksum(values)}, indent=2)
         return (text + "\n").encode()
@@ -318,7 +318,7 @@ def read(results: Path) -> Found:
 
 
 def read_record(folder: Path) -> Record | str:
-    """The record in a run's folder, or why there is none that counts."""
+    """Return the record in a run's folder, or why there is none that counts."""
     record = read_alone(folder)
     return record if isinstance(record, str) else fault_beside(folder, record) or record
 
@@ -342,7 +342,7 @@ def read_alone(folder: Path) -> Record | str:
 
 
 def decoded(content: bytes) -> Record | str:
-    """The record in the content of a record.json, or what is wrong with it."""
+    """Return the record in the content of a record.json, or what is wrong with it."""
     try:
         values = from_json(content)
         version = values["record_version"]
@@ -372,7 +372,7 @@ def decoded(content: bytes) -> Record | str:
 
 
 def read_predictions(folder: Path, record: Record) -> Predictions | str:
-    """The predictions beside a record, or why they are not those of its run."""
+    """Return the predictions beside a record, or why they are not those of its run."""
     name = predictions.FILE
     try:
         content = files.read(folder / name, LARGEST)
@@ -392,13 +392,13 @@ def read_predictions(folder: Path, record: Record) -> Predictions | str:
 
 
 def fault_beside(folder: Path, record: Record) -> str | None:
-    """What is wrong with the history and the predictions beside a record, if anything is."""
+    """Return what is wrong with the history and the predictions beside a record, if anything is."""
     found = read_predictions(folder, record)
     return found if isinstance(found, str) else history_fault(folder, record)
 
 
 def history_fault(folder: Path, record: Record) -> str | None:
-    """What is wrong with the history beside a record, if anything is."""
+    """Return what is wrong with the history beside a record, if anything is."""
     try:
         content = files.read(folder / "history.csv", LARGEST)
     except FileNotFoundError:
@@ -424,7 +424,7 @@ def checksum(values: Mapping[str, Any]) -> str:
 
 
 def weights_name(rule: Rule) -> str:
-    """The name of the file with the weights that a rule kept."""
+    """Return the name of the file with the weights that a rule kept."""
     return f"{rule}.weights.h5"
 
 

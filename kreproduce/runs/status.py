@@ -112,7 +112,7 @@ class Status(BaseModel):
 
 
 def read_status(run: Path) -> Status | None:
-    """What the process of a run wrote last; None where that is missing or damaged."""
+    """Return what the process of a run wrote last; None where that is missing or damaged."""
     try:
         return Status.model_validate(from_json(files.read(run / "status.json", _LARGEST)))
     except (OSError, files.UnfitError, ValueError):
@@ -137,7 +137,7 @@ def read(results: Path) -> list[Entry]:
 
 
 def of(run: Path) -> Entry:
-    """The state of one run, by what lies in its folder and beside it."""
+    """Return the state of one run, by what lies in its folder and beside it."""
     try:
         what = files.kind(run)
         if what == "a folder":
@@ -162,7 +162,7 @@ def is_superseded(run: Path) -> bool:
 
 
 def strange(run: Path) -> list[str]:
-    """The names in a run's folder that no run wrote, without hidden ones; sorted.
+    """Return the names in a run's folder that no run wrote, without hidden ones; sorted.
 
     Raises:
         OSError: the folder cannot be read.
@@ -172,7 +172,7 @@ def strange(run: Path) -> list[str]:
 
 
 def lost(run: Path) -> str | None:
-    """What shows that a run without a whole checkpoint had one, and so cannot begin either.
+    """Return what shows that a run without a whole checkpoint had one, and so cannot begin either.
 
     None of a run that was stopped before its first.
 
@@ -190,7 +190,7 @@ def lost(run: Path) -> str | None:
 
 
 def _entry(path: Path) -> Entry | None:
-    """What is to be listed for one name; None for a lock, which belongs to its run."""
+    """Return what is to be listed for one name; None for a lock, which belongs to its run."""
     lock = _LOCK.fullmatch(path.name)
     try:
         is_lock = lock is not None and files.kind(path) == "a file"
@@ -255,7 +255,7 @@ def way_out(entry: Entry) -> str:
 
 
 def _at(entry: Entry, status: Status | None) -> Entry:
-    """An entry with how far the run is: by its newest checkpoint, or else by its status."""
+    """Return an entry with how far the run is: by its newest checkpoint, or else by its status."""
     if status is not None:
         entry = replace(entry, epoch=status.epoch, step=status.step, epochs=status.epochs)
     for path in checkpoint.listed(entry.path / "checkpoints")[:1]:

@@ -18,7 +18,7 @@ _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 def usable() -> list[int]:
-    """The cores that this process may use, neighbours beside each other; on Linux only.
+    """Return the cores that this process may use, neighbours beside each other; on Linux only.
 
     Fewer than the machine has in a container, under `taskset` or in a job of a batch system.
     """

@@ -52,13 +52,13 @@ class View:
         self.console.print(text, markup=False)
 
     def started(self, child: Running) -> None:
-        """A run was started."""
+        """Take note that a run was started."""
         self.say(f"{child.job.name}: {child.start}, its output in {child.log}")
         total = child.job.experiment.epochs
         self._tasks[child.job.name] = self._bars.add_task(child.job.name, total=total)
 
     def ended(self, child: Running, failure: Failure | None) -> None:
-        """A run has ended."""
+        """Take note that a run has ended."""
         end = f"failed, {failure.why}" if failure else child.state
         self.say(f"{child.job.name}: {end} (after {duration(child.seconds)})")
         self._bars.remove_task(self._tasks.pop(child.job.name))

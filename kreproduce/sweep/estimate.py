@@ -48,7 +48,7 @@ class Estimates:
         }
 
     def of(self, experiment: Experiment, done: int = 0) -> Estimate | None:
-        """The time that a run needs behind `done` epochs; None if nothing like it is known.
+        """Return the time that a run needs behind `done` epochs; None if nothing like it is known.
 
         A recorded run counts that has the same network, images, batch size and precision. The
         authors' run must be the one of the paper's row, or that of the row with layer L and

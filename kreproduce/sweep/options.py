@@ -77,7 +77,7 @@ class Places:
     def open(
         self, results: Path, data_dir: Path | None, say: Callable[[str], None]
     ) -> AbstractContextManager[Computer]:
-        """The place, to be entered.
+        """Return the place, to be entered.
 
         Args:
             results: where runs are recorded.
@@ -114,7 +114,7 @@ class Places:
             )
 
     def in_words(self) -> str:
-        """What each of several runs at a time has of this machine."""
+        """Return what each of several runs at a time has of this machine."""
         if self._gpus:
             return _shared(self.jobs or 1, len(self._gpus), "GPU")
         return divided(self._cores, self.jobs or 1)

@@ -94,7 +94,7 @@ def _sources(expected: Mapping[str, Estimate | None]) -> list[str]:
 
 
 def _what_for(job: Job) -> str:
-    """What a run is for, and from where it goes on.
+    """Return what a run is for, and from where it goes on.
 
     With settings that are not the paper's it is for no row.
     """

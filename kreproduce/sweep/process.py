@@ -37,7 +37,7 @@ class Failure:
 
 
 def run_command(results: Path, data_dir: Path | None, devices: str = "all") -> Command:
-    """The `kreproduce run` of a job.
+    """Return the `kreproduce run` of a job.
 
     The child is told every setting, so that no file that changes meanwhile, and nothing that
     a folder of images implies, can make it another run than the one planned.

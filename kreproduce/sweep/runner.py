@@ -150,4 +150,4 @@ class _Signals:
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
-    """A handler that ignores."""
+    """Return a handler that ignores."""

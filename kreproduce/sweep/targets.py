@@ -31,7 +31,7 @@ class Target:
 
 
 def find(asked: Sequence[str], only: Sequence[str] = ()) -> list[Target]:
-    """The rows and files that `asked` names, in the paper's order where it names tables.
+    """Return the rows and files that `asked` names, in the paper's order where it names tables.
 
     Args:
         asked: numbers of tables, "all", paths that end in .yaml or .yml, or folders of such files.
@@ -72,7 +72,7 @@ def _is_folder(asked: str) -> bool:
 
 
 def _files(folder: Path) -> list[str]:
-    """The files of settings directly in a folder, by name; hidden ones are an editor's."""
+    """Return the files of settings directly in a folder, by name; hidden ones are an editor's."""
     try:
         found = sorted(
             path
@@ -96,7 +96,7 @@ def _table(table: int) -> list[Target]:
 
 
 def _labelled(part: str, targets: list[Target]) -> list[Target]:
-    """The targets of exactly this label, or else those with it as a part."""
+    """Return the targets of exactly this label, or else those with it as a part."""
     exact = [target for target in targets if target.label.lower() == part.strip().lower()]
     # From the beginning of a word: "2ch" is no part of "32ch".
     pattern = re.compile(rf"(?<![a-z0-9]){re.escape(part.strip())}", re.IGNORECASE)

@@ -14,7 +14,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def name() -> str:
-    """The one that Keras will compute with."""
+    """Return the one that Keras will compute with."""
     return _chosen()[0]
 
 
@@ -51,7 +51,7 @@ def _chosen() -> tuple[str, str]:
 
 
 def keras_json() -> Path:
-    """The user's settings of Keras, where it looks for them."""
+    """Return the user's settings of Keras, where it looks for them."""
     return _keras_home() / "keras.json"
 
 

@@ -125,7 +125,7 @@ def nameless(folder: Path) -> IO[bytes]:
 
 
 def refusal(what: str, error: OSError, elsewhere: str, needed: str = "") -> str:
-    """What to say of a disk that does not take `what`: why, and the way out.
+    """Return what to say of a disk that does not take `what`: why, and the way out.
 
     Args:
         what: the file or folder, in words.

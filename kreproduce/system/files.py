@@ -28,7 +28,7 @@ class UnfitError(Exception):
 
 
 def kind(path: Path) -> str:
-    """What lies at `path`, a link not followed: "a file", "a folder", "a link", "a pipe"...
+    """Return what lies at `path`, a link not followed: "a file", "a folder", "a link", "a pipe"...
 
     Raises:
         OSError: nothing does, or it may not be known.
@@ -37,7 +37,7 @@ def kind(path: Path) -> str:
 
 
 def read(path: Path, largest: int) -> bytes:
-    """The content of a file of at most `largest` bytes.
+    """Return the content of a file of at most `largest` bytes.
 
     Raises:
         FileNotFoundError: there is nothing.
@@ -91,7 +91,7 @@ def replace(path: Path, make: Callable[[Path], object]) -> None:
 
 
 def log(path: Path, *, truncate: bool) -> TextIO:
-    """A file for text that is written at its end; what lies there and is no file is removed.
+    """Return a file for text that is written at its end; what lies there and is no file is removed.
 
     Args:
         path: of the file, in a folder that exists.
@@ -109,7 +109,7 @@ def log(path: Path, *, truncate: bool) -> TextIO:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal.
+    """Return the SHA-256 of a file's content, in hexadecimal.
 
     Raises:
         OSError: it cannot be read.

@@ -64,7 +64,7 @@ class Machine:
 
 
 def detect() -> Machine:
-    """What there is, asked of nvidia-smi, /dev and CUDA_VISIBLE_DEVICES now."""
+    """Return what there is, asked of nvidia-smi, /dev and CUDA_VISIBLE_DEVICES now."""
     found, fault = _nvidia_smi()
     return Machine(found, fault, _device_files(), chosen())
 
@@ -101,7 +101,7 @@ def memory() -> int | None:
 
 
 def chosen() -> tuple[str, ...] | None:
-    """The GPUs that CUDA_VISIBLE_DEVICES names; None if it is not set.
+    """Return the GPUs that CUDA_VISIBLE_DEVICES names; None if it is not set.
 
     As CUDA has it, the first that is no device ends the list, so "", "-1" and what schedulers
     write for a job without GPUs ("NoDevFiles") name none. Other text that begins with no device,
@@ -124,7 +124,7 @@ def may_name(chosen: str) -> bool:
 
 
 def _nvidia_smi() -> tuple[tuple[Gpu, ...], str | None]:
-    """The GPUs that nvidia-smi lists, and why if there are none."""
+    """Return the GPUs that nvidia-smi lists, and why if there are none."""
     try:
         done = subprocess.run(
             ["nvidia-smi", "-L"],
@@ -148,7 +148,7 @@ def _nvidia_smi() -> tuple[tuple[Gpu, ...], str | None]:
 
 
 def _listed(text: str) -> tuple[Gpu, ...]:
-    """The GPUs in what `nvidia-smi -L` prints."""
+    """Return the GPUs in what `nvidia-smi -L` prints."""
     found: list[Gpu] = []
     name = "NVIDIA GPU"
     for line in text.splitlines():
@@ -164,7 +164,7 @@ def _listed(text: str) -> tuple[Gpu, ...]:
 
 
 def _device_files() -> tuple[str, ...]:
-    """The files of GPUs, without those that a scheduler withholds from this process."""
+    """Return the files of GPUs, without those that a scheduler withholds from this process."""
     files = sorted(_DEVICE_FILES.glob("nvidia[0-9]*"))
     return tuple(str(file) for file in files if not _is_withheld(file))
 

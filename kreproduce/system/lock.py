@@ -134,7 +134,7 @@ class Lock:
             return None
 
     def refusal(self, doing: str) -> str:
-        """What to tell whoever cannot have it: who has, and what to do.
+        """Return what to tell whoever cannot have it: who has, and what to do.
 
         Args:
             doing: what the other process does, say "using results/runs/NAME".

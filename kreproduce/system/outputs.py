@@ -79,7 +79,7 @@ def is_sealed(content: bytes, command: str) -> bool:
 
 
 def sealed_svg(svg: bytes, command: str) -> bytes:
-    """An SVG file with a comment at its end, by which `command` knows it again."""
+    """Return an SVG file with a comment at its end, by which `command` knows it again."""
     return svg + _svg_seal(svg, command)
 
 

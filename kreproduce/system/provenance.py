@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 def now() -> str:
-    """The time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -19,7 +19,7 @@ class CodeVersion(NamedTuple):
 
 
 def code_version() -> CodeVersion:
-    """The git commit of this package's source, and whether files of it differ from that.
+    """Return the git commit of this package's source, and whether files of it differ from that.
 
     Both None where the package is not run from a checkout.
     """

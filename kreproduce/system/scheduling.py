@@ -22,7 +22,7 @@ def cores() -> int:
 
 
 def instructions() -> tuple[str, ...]:
-    """The processor's vector instructions, by which a backend chooses its kernels.
+    """Return the processor's vector instructions, by which a backend chooses its kernels.
 
     Machines of one name may differ in them, and then round otherwise. Empty where nobody says.
     """

@@ -88,7 +88,7 @@ def why(machine: Machine, library: str) -> str:
 
 
 def _cause(machine: Machine, library: str) -> str:
-    """What is wrong, and what mends it."""
+    """Return what is wrong, and what mends it."""
     if machine.chosen and not _is_there(machine.chosen[0], machine.gpus):
         return (
             f"CUDA_VISIBLE_DEVICES={printable(machine.chosen[0])} is none of them; unset it, or "

@@ -46,7 +46,7 @@ WRITTEN = ("markdown", "csv")
 def table(
     number: int, *, results: Path = RESULTS, as_printed: bool = False, data: str | None = None
 ) -> "pd.DataFrame":
-    """A table of the paper as data; results/README.md says what its columns mean.
+    """Return a table of the paper as data; results/README.md says what its columns mean.
 
     Args:
         number: 1 to 8.
@@ -69,7 +69,7 @@ def build(
     as_printed: bool = False,
     data: str | None = None,
 ) -> Contents:
-    """A table with its footnotes, ready for `render`; arguments as of `table`.
+    """Return a table with its footnotes, ready for `render`; arguments as of `table`.
 
     Raises:
         SettingsError: there is no such table, `data` is no name of images, or the table shows
@@ -128,7 +128,7 @@ _HEADINGS = {"text": 1, "markdown": 1, "csv": 1, "latex": 4, "json": 2}
 
 
 def _stem(contents: Contents) -> str:
-    """A name that no table of other cells has, whatever the images are called."""
+    """Return a name that no table of other cells has, whatever the images are called."""
     kind = "-as-printed" if contents.as_printed else f"-on-{contents.data}" if contents.data else ""
     return f"table-{contents.number}{kind}"
 

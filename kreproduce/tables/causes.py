@@ -11,7 +11,7 @@ from kreproduce.tables import recomputed
 
 
 def cause(erratum: paper.Erratum) -> str:
-    """What makes of the right cell the printed one, in a phrase with its numbers.
+    """Return what makes of the right cell the printed one, in a phrase with its numbers.
 
     Empty where that does not give what is printed: then the cause is another, and not known.
     """

@@ -38,7 +38,7 @@ class Column:
 
 
 def shown(table: int, *, as_printed: bool = False, data: str | None = None) -> list[Column]:
-    """The columns of a table in the paper's order; `data` names the images measured."""
+    """Return the columns of a table in the paper's order; `data` names the images measured."""
     if table == RECORDED:
         return _RECORDED
     if table == 1:
@@ -91,7 +91,7 @@ _PRINTED_ACCURACY = _percent("test_accuracy", "Test acc.")
 
 
 def _measured(data: str | None) -> list[Column]:
-    """The accuracies; those on other images than the paper's say so in every heading."""
+    """Return the accuracies; those on other images than the paper's say so in every heading."""
     on = f" on {data}" if data else ""
     return [
         _percent("test_accuracy", "Paper's test acc."),
@@ -121,7 +121,7 @@ def _difference(row: Row) -> str:
 
 
 def _on(row: Row) -> str:
-    """The images by name, and whether they are only some of them."""
+    """Return the images by name, and whether they are only some of them."""
     return row["measured_on"] + (f", {row['limit']:,} of them" if row["limit"] else "")
 
 

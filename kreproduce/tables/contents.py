@@ -86,13 +86,13 @@ class Contents:
         self.marks.setdefault((row, column), []).append(self.footnotes.index(footnote) + 1)
 
     def notes(self, row: int) -> list[str]:
-        """The texts of a row's footnotes, in their order."""
+        """Return the texts of a row's footnotes, in their order."""
         numbers = {n for (place, _), marks in self.marks.items() if place == row for n in marks}
         return [self.footnotes[number - 1] for number in sorted(numbers)]
 
 
 def contents(number: int, records: Sequence[Record], data: str | None = None) -> Contents:
-    """A table recomputed, beside it what `records` measured."""
+    """Return a table recomputed, beside it what `records` measured."""
     table = Contents(number, data=data)
     printed = printed_rows(number)
     for place, cells in enumerate(recomputed.rows(number)):
@@ -107,12 +107,12 @@ def contents(number: int, records: Sequence[Record], data: str | None = None) ->
 
 
 def contents_as_printed(number: int) -> Contents:
-    """A table with the paper's own numbers."""
+    """Return a table with the paper's own numbers."""
     return Contents(number, as_printed=True, rows=printed_rows(number))
 
 
 def printed_rows(number: int) -> list[dict[str, Any]]:
-    """The cells that the paper prints; percentages are decimals with the printed digits."""
+    """Return the cells that the paper prints; percentages are decimals with the printed digits."""
     if number in paper.TRAINED:
         names = ("parameters", "parameters_percent", "computations", "computations_percent")
         return [
@@ -128,7 +128,7 @@ def printed_rows(number: int) -> list[dict[str, Any]]:
 
 
 def label(number: int, row: dict[str, Any]) -> str:
-    """The name of a row: its first cell, or the three settings of Table 1."""
+    """Return the name of a row: its first cell, or the three settings of Table 1."""
     names = _LABELS.get(number, ("model",))
     if len(names) == 1:
         return str(row[names[0]])
@@ -142,7 +142,7 @@ def _decimals(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _accuracy(number: int, printed: dict[str, Any]) -> Decimal:
-    """The paper's accuracy: the one published number that cannot be recomputed here."""
+    """Return the paper's accuracy: the one published number that cannot be recomputed here."""
     right = paper.right(number, printed["model"], "test_accuracy")
     return Decimal(right) if right else printed["test_accuracy"]
 

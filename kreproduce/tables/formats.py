@@ -32,7 +32,7 @@ _LATEX = {
 
 
 def frame(contents: Contents) -> "pd.DataFrame":
-    """The cells as data: counts are integers, percentages and accuracies floats."""
+    """Return the cells as data: counts are integers, percentages and accuracies floats."""
     import pandas as pd
 
     rows = _data(contents)
@@ -43,7 +43,7 @@ def frame(contents: Contents) -> "pd.DataFrame":
 
 
 def render(contents: Contents, form: str) -> str:
-    """A table in one of `FORMATS`, ending in a newline; the same from run to run.
+    """Return a table in one of `FORMATS`, ending in a newline; the same from run to run.
 
     Raises:
         SettingsError: there is no such format.
@@ -63,7 +63,7 @@ def check_format(form: str) -> None:
 
 
 def json_table(contents: Contents) -> dict[str, Any]:
-    """A table as JSON's types: rows, and the footnotes of each row's cells by column."""
+    """Return a table as JSON's types: rows, and the footnotes of each row's cells by column."""
     rows = [row | {"footnotes": {}} for row in _data(contents)]
     for (place, column), numbers in contents.marks.items():
         rows[place]["footnotes"][column] = numbers
@@ -147,7 +147,7 @@ _RENDER: dict[str, Callable[[Contents], str]] = {
 
 
 def _shown(contents: Contents, marked: Callable[[str, list[int]], str]) -> "pd.DataFrame":
-    """The cells as shown, with their marks; the columns keep the names of the data."""
+    """Return the cells as shown, with their marks; the columns keep the names of the data."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -180,7 +180,7 @@ def _to_markdown(contents: Contents, cells: "pd.DataFrame", style: str) -> str:
 
 
 def _alignment(contents: Contents) -> str:
-    """A letter a column: names to the left, numbers to the right."""
+    """Return a letter a column: names to the left, numbers to the right."""
     names = ("model", "size", "measured_on")
     return "".join("l" if column.name in names else "r" for column in contents.columns)
 
@@ -199,7 +199,7 @@ def _escaped_latex(text: str) -> str:
 
 
 def _data(contents: Contents) -> list[dict[str, Any]]:
-    """The rows as plain numbers and texts, with what their footnotes say."""
+    """Return the rows as plain numbers and texts, with what their footnotes say."""
     rows = [_numbers(row) for row in contents.rows]
     if not contents.as_printed:  # which has no footnotes
         for place, row in enumerate(rows):

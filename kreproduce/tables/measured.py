@@ -35,7 +35,7 @@ class Measured:
 
 
 def measured(row: paper.Row, records: Sequence[Record], data: str | None = None) -> Measured | str:
-    """What the runs of exactly a row's settings measured, or why there is nothing.
+    """Return what the runs of exactly a row's settings measured, or why there is nothing.
 
     Args:
         row: of Tables 2 and 4 to 8; a flip row looks at the flip view of the same runs.
@@ -57,7 +57,7 @@ def measured(row: paper.Row, records: Sequence[Record], data: str | None = None)
 
 
 def summary(records: Sequence[Record], *, hflip: bool = False) -> Measured:
-    """The accuracy of one or more runs that are of one row, whichever that is.
+    """Return the accuracy of one or more runs that are of one row, whichever that is.
 
     Of several runs of a seed (at another precision, say, which may come to the same), the one
     that was finished first counts.
@@ -79,7 +79,7 @@ def summary(records: Sequence[Record], *, hflip: bool = False) -> Measured:
 
 
 def wilson(fraction: float, images: int) -> tuple[float, float]:
-    """The 95% interval of a share of so many images, as fractions.
+    """Return the 95% interval of a share of so many images, as fractions.
 
     >>> [round(bound, 4) for bound in wilson(0.9367, 10_000)]
     [0.9318, 0.9413]

@@ -20,7 +20,7 @@ Cells = dict[str, Cell]
 
 
 def rows(table: int) -> list[Cells]:
-    """The rows of a table, in the paper's order, without accuracies.
+    """Return the rows of a table, in the paper's order, without accuracies.
 
     The first cell says which row it is: "ic", "f" and "ch" of Table 1, "size" of Table 3,
     "model" of the others.
@@ -33,7 +33,7 @@ def rows(table: int) -> list[Cells]:
 
 
 def counted(row: paper.Row) -> Cost:
-    """What the network of a row costs, one pass, padded as the authors counted it."""
+    """Return what the network of a row costs, one pass, padded as the authors counted it."""
     return count(replace(of_row(row).architecture, padding="counted"))
 
 
@@ -78,7 +78,7 @@ def _size(size: Size) -> Cells:
 
 
 def _grouping(row: paper.GroupingRow) -> Cells:
-    """A row of Table 1 from its three settings (equations 3 and 7 to 28)."""
+    """Return a row of Table 1 from its three settings (equations 3 and 7 to 28)."""
     replacement = replace_v2(row.ic, row.f, row.ch)
     k = replacement.k if replacement else group(row.ic, row.f, row.ch)
     l_ = replacement.l if replacement else None

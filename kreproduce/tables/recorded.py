@@ -17,7 +17,7 @@ _NAMED = ("dataset", "variant", "size", "ch", "layer_l", "activation", "epochs")
 
 
 def contents_recorded(records: Sequence[Record]) -> Contents:
-    """A row an experiment, all its seeds together, in the order of their names."""
+    """Return a row an experiment, all its seeds together, in the order of their names."""
     table = Contents(RECORDED)
     for alike in _grouped(records):
         experiment, found = alike[0].settings, summary(alike)
@@ -60,7 +60,7 @@ def _grouped(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def _set(experiment: Experiment) -> str:
-    """The settings that are not what the recipe gives this network, say "batch_size 32"."""
+    """Return the settings that are not what the recipe gives this network, say "batch_size 32"."""
     values = experiment.row_settings
     named = {name: values[name] for name in _NAMED} | {"classes": experiment.classes}
     try:

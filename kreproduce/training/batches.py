@@ -54,7 +54,7 @@ class Batches(keras.utils.PyDataset):
 def dropout_seeds(
     experiment: Experiment, network: keras.Model
 ) -> list[tuple[keras.random.SeedGenerator, int]]:
-    """The network's generators of dropout masks, each with a seed of its own.
+    """Return the network's generators of dropout masks, each with a seed of its own.
 
     A generator counts its draws, one a step; set to (seed, step) it draws what it would have
     drawn had it run that far.

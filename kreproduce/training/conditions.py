@@ -33,7 +33,7 @@ _LONGEST = 300  # characters
 
 
 def of(assembly: Assembly, devices: Devices) -> Conditions:
-    """The conditions under which a run computes, for its record."""
+    """Return the conditions under which a run computes, for its record."""
     return Conditions(
         devices=devices.names,
         gpu=devices.gpu,
@@ -64,7 +64,7 @@ def _optimizer(assembly: Assembly) -> Optimizer:
 
 
 def environment() -> dict[str, str]:
-    """The variables that are set by which a backend is told to compute otherwise."""
+    """Return the variables that are set by which a backend is told to compute otherwise."""
     return {
         printable(name): printable(value if len(value) <= _LONGEST else _shortened(value), _LONGEST)
         for name, value in sorted(os.environ.items())

@@ -84,7 +84,7 @@ class Report:
             self._estimate()
 
     def epoch(self, row: Epoch, best: Sequence[str]) -> None:
-        """An epoch is done; `best` names the rules by which it is the best so far."""
+        """Take note that an epoch is done; `best` names the rules by which it is the best so far."""
         width = len(str(self._experiment.epochs))
         self.say(
             f"epoch {row.epoch:{width}}/{self._experiment.epochs}"
@@ -115,7 +115,7 @@ class Report:
 
 
 def summary(record: Record, *, hflip: bool = False) -> list[str]:
-    """The lines that close a run: the headline, beside the paper's number where it has one.
+    """Return the lines that close a run: the headline, beside the paper's number where it has one.
 
     Args:
         record: the run's.
@@ -153,7 +153,7 @@ def _beside_the_paper(row: paper.Row, record: Record) -> str:
 
 
 def _on_a_gpu(experiment: Experiment) -> str:
-    """What the authors' GPU took for the nearest of their runs."""
+    """Return what the authors' GPU took for the nearest of their runs."""
     runs = [
         run
         for run in paper.runs()

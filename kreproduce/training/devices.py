@@ -100,7 +100,7 @@ class Devices:
 
 
 def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
-    """The devices to train on: GPUs if there are any, or else the CPU.
+    """Return the devices to train on: GPUs if there are any, or else the CPU.
 
     Under TensorFlow and JAX several share each batch; PyTorch takes one. Call it before anything
     is computed, because determinism must be asked for first. Under JAX whatever Keras builds
@@ -175,7 +175,7 @@ def _by_default(pool: str) -> int:
 
 
 def chosen_of(choice: str, there: int, kind: str) -> tuple[int, ...]:
-    """The indices that `choice` means among `there` devices.
+    """Return the indices that `choice` means among `there` devices.
 
     >>> chosen_of("all", 3, "GPU"), chosen_of("2", 3, "GPU"), chosen_of("2,", 3, "GPU")
     ((0, 1, 2), (0, 1), (2,))
@@ -329,7 +329,7 @@ def _tensorflow(choice: str, has_gpu: bool, deterministic: bool) -> Devices:
 
 
 def _jax(choice: str, has_gpu: bool, deterministic: bool) -> Devices:
-    """The devices under JAX; Keras shares the batches among them from here on, if several.
+    """Return the devices under JAX; Keras shares the batches among them from here on, if several.
 
     Of GPUs this was not run on any; on several CPU devices, which there are only where they were
     asked for (`--xla_force_host_platform_device_count`), it is tested.

@@ -17,7 +17,7 @@ from kreproduce.training.model import Assembly
 def outcome(
     assembly: Assembly, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
 ) -> tuple[Outcome, Predictions]:
-    """What a trained model makes of the test images.
+    """Return what a trained model makes of the test images.
 
     Raises:
         DivergedError: the loss is not a finite number.

@@ -22,7 +22,7 @@ SUMS = {
 
 
 def predict(logits: Mapping[str, Logits]) -> dict[str, Labels]:
-    """The classes that each sum of `SUMS` chooses, each of shape (images,).
+    """Return the classes that each sum of `SUMS` chooses, each of shape (images,).
 
     Args:
         logits: of each of `SHOWN`, shape (images, classes).

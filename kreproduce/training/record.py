@@ -22,7 +22,7 @@ def record(
     seconds: Mapping[str, float],
     digests: Digests,
 ) -> Record:
-    """The record, as `RunFolder.finish` writes it.
+    """Return the record, as `RunFolder.finish` writes it.
 
     Args:
         experiment: the settings.

@@ -4,7 +4,7 @@ PEAK_EPOCH, FLOOR = 7, 2.5245e-4
 
 
 def learning_rate(epoch: int, cycle: int) -> float:
-    """The learning rate of an epoch, counted from 0.
+    """Return the learning rate of an epoch, counted from 0.
 
     With e = epoch mod cycle: 0.001 * (1 + 0.5 e) while e < 7, then 0.004 * 0.85^(e - 7), never
     below 2.5245e-4 (read off the authors' code; the paper, section 2.10, cites Smith 2017).

@@ -7,7 +7,7 @@ from kreproduce.runs.records import Conditions, Session
 
 
 def sentence(conditions: Conditions) -> str:
-    """The conditions that decide how fast a run is, in one line."""
+    """Return the conditions that decide how fast a run is, in one line."""
     device, cores = conditions.devices[0], conditions.cores
     steps = conditions.steps_per_execution
     return ", ".join(

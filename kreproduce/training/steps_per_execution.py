@@ -15,7 +15,7 @@ MOST = 64
 
 
 def measured(results: Path, device: str, devices: int, backend: str) -> int | None:
-    """The number that was chosen last on such a device; None where none was measured.
+    """Return the number that was chosen last on such a device; None where none was measured.
 
     Files that are no such measurement are passed over.
 
@@ -42,7 +42,7 @@ def measured(results: Path, device: str, devices: int, backend: str) -> int | No
 
 
 def begun_with(settings: Path, devices: Devices, backend: str) -> int | None:
-    """The number that a run's last session had; None of a new run, or of other devices.
+    """Return the number that a run's last session had; None of a new run, or of other devices.
 
     So a bench meanwhile leaves a run that goes on under the conditions that it began under.
 
@@ -62,7 +62,7 @@ def begun_with(settings: Path, devices: Devices, backend: str) -> int | None:
 
 
 def apply(devices: Devices, backend: str, results: Path, settings: Path | None = None) -> Devices:
-    """The devices with the number of steps to take on them, where a number is used.
+    """Return the devices with the number of steps to take on them, where a number is used.
 
     Args:
         devices: which.

@@ -85,7 +85,7 @@ def test_writing(kreproduce):
     result = kreproduce("table", "all", "--write")
     assert (result.code, result.output) == (0, "wrote 16 files below results/tables\n")
     written = tree(kreproduce.folder / "results" / "tables")
-    assert len(written) == 40
+    assert len(written) == 16
     assert kreproduce("table", "5", "--write", "--format", "markdown").code == 0
     assert tree(kreproduce.folder / "results" / "tables") == written
     assert written["table-5.md"].decode() == kreproduce("table", 5, "--format", "markdown").output

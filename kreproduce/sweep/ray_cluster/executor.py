@@ -89,7 +89,7 @@ class Cluster:
         return Remote(job, self)
 
     def node(self) -> Any:
-        """A place for one run, on whatever machine has room first."""
+        """Return a place for one run, on whatever machine has room first."""
         remote = self.ray.remote(num_gpus=self.share.gpus, num_cpus=self.share.cpus, max_restarts=0)
         return remote(Node).remote()
 
@@ -117,7 +117,7 @@ class Cluster:
         self._leave.close()
 
     def _machines(self) -> dict[str, Resources]:
-        """The resources of the machines that are there now, by Ray's name of each."""
+        """Return the resources of the machines that are there now, by Ray's name of each."""
         return {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
 
     def _make_logs(self) -> TextIO:
@@ -151,7 +151,7 @@ class Cluster:
         return [sees for _, _, sees in answers]
 
     def _answers(self) -> list[tuple[str, str, bool]]:
-        """What each machine that can take a run says of itself.
+        """Return what each machine that can take a run says of itself.
 
         Raises:
             SettingsError: one stays silent, and Ray takes it for alive all the same.

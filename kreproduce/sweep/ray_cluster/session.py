@@ -51,4 +51,4 @@ class Session(Protocol):
     say: Callable[[str], None]
 
     def node(self) -> Any:
-        """A place for one run, on whatever machine has room first."""
+        """Return a place for one run, on whatever machine has room first."""

@@ -77,7 +77,7 @@ class Node:
         self._told = False
 
     async def look(self) -> tuple[str, int]:
-        """The machine's name, and how many epochs are done."""
+        """Return the machine's name, and how many epochs are done."""
         return socket.gethostname(), self._child.epoch if self._child else 0
 
     async def stop(self) -> None:
@@ -129,6 +129,6 @@ _TIED = python("-m", "kreproduce.sweep.ray_cluster.die_with_parent")
 
 
 def _carried(outcome: Outcome, job: Job, log: Path) -> Outcome:
-    """The outcome with all that comes back."""
+    """Return the outcome with all that comes back."""
     text = log.read_text("utf-8", errors="replace")
     return Outcome(outcome.state, outcome.why, packing.pack(job.folder.path), text)
