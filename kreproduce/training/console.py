@@ -84,7 +84,7 @@ class Report:
             self._estimate()
 
     def epoch(self, row: Epoch, best: Sequence[str]) -> None:
-        """Take note that an epoch is done; `best` names the rules by which it is the best so far."""
+        """Take note that an epoch is done, the best so far by the rules that `best` names."""
         width = len(str(self._experiment.epochs))
         self.say(
             f"epoch {row.epoch:{width}}/{self._experiment.epochs}"
