@@ -30,7 +30,7 @@ _QUESTIONS = {
 }
 _NONE = "it sees none\n"
 _ASK = f"""
-from kreproduce import backend
+from kreproduce.system import backend
 backend.tune()
 from kreproduce.training import devices
 if not devices.sees_gpu():

@@ -27,10 +27,10 @@ import json, sys
 import keras
 from pathlib import Path
 from kreproduce.data import dataset, sources
-from kreproduce.experiment import Experiment, resolve
+from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.network import description
-from kreproduce.report import Report
-from kreproduce.runs import RunFolder
+from kreproduce.training.console import Report
+from kreproduce.runs.folder import RunFolder
 from kreproduce.training import assembly, devices, lifecycle, optimizer
 from kreproduce.training.learner import NetworkLearner
 settings, images, parts, double = json.loads(sys.argv[1])

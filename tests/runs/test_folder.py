@@ -199,8 +199,8 @@ def test_a_second_process_is_refused_and_harms_nothing(folder, tmp_path):
     assert RunFolder(tmp_path / "results", EXPERIMENT).is_locked()
     script = f"""
 from pathlib import Path
-from kreproduce.experiment import resolve
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import resolve
+from kreproduce.runs.folder import RunFolder
 RunFolder(Path({str(tmp_path / "results")!r}), resolve({{"dataset": "digits"}})).claim()
 """
     command = [sys.executable, "-c", script]

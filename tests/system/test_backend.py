@@ -94,7 +94,7 @@ def test_what_a_user_says_of_onednn_is_left(monkeypatch):
 
 LOCKED = """
 import fcntl, sys
-from kreproduce import backend
+from kreproduce.system import backend
 backend.tune()
 import h5py
 with open(sys.argv[1], "w") as other:

@@ -54,7 +54,7 @@ def test_a_scheduler_may_say_it_twice(second):
 
 SCRIPT = """
 import os, signal, sys
-from kreproduce.interruption import Interruptions
+from kreproduce.system.interruption import Interruptions
 with Interruptions() as interruptions, interruptions.deferred():
     try:
         os.kill(os.getpid(), int(sys.argv[1]))

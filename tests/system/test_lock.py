@@ -11,7 +11,7 @@ from kreproduce.system.lock import Lock
 HOLD = """
 import sys
 from pathlib import Path
-from kreproduce.lock import Lock
+from kreproduce.system.lock import Lock
 lock = Lock(Path(sys.argv[1]))
 print(lock.take("then"), flush=True)
 sys.stdin.read()
@@ -63,7 +63,7 @@ def test_asking_writes_nothing(tmp_path):
 ASK = """
 import os, sys
 from pathlib import Path
-from kreproduce.lock import Lock
+from kreproduce.system.lock import Lock
 os.chdir(sys.argv[1])
 if os.getuid() == 0:
     os.setuid(65534)

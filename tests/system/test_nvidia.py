@@ -80,7 +80,7 @@ def test_what_is_loaded_is_found_by_its_name(tmp_path):
     subprocess.run(["cc", "-shared", "-fPIC", own, "-o", path, source], check=True)
     script = """
 import ctypes, sys
-from kreproduce import backend
+from kreproduce.system import backend
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2] == "tuned":
     backend.tune()

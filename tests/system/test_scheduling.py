@@ -23,7 +23,7 @@ def test_threads_started_later_are_batch_threads():
 
 SCRIPT = """
 import ctypes, os, resource, sys
-from kreproduce import scheduling
+from kreproduce.system import scheduling
 for _ in range(int(sys.argv[1])):
     scheduling.keep_memory()
 libc = ctypes.CDLL(None)

@@ -123,7 +123,7 @@ def test_what_surrounds_a_run_is_recorded_and_compared(session, monkeypatch):
 
 FOUND = """
 import json, os
-from kreproduce import backend, scheduling
+from kreproduce.system import backend, scheduling
 import keras
 assert keras.backend.backend() == backend.name()
 print(json.dumps([keras.config.floatx(), scheduling.cores()]))

@@ -40,9 +40,9 @@ keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, uni
 from pathlib import Path
 from dataclasses import replace
 from kreproduce.data import dataset, sources
-from kreproduce.experiment import Experiment, resolve
-from kreproduce.report import Report
-from kreproduce.runs import RunFolder
+from kreproduce.experiment.settings import Experiment, resolve
+from kreproduce.training.console import Report
+from kreproduce.runs.folder import RunFolder
 from kreproduce.training import assembly, devices, lifecycle, optimizer
 from kreproduce.training.learner import NetworkLearner
 assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)

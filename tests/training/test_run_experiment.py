@@ -281,7 +281,7 @@ def test_what_a_kill_after_the_record_leaves_is_tidied(tmp_path, images, again):
     killed = """
 import os, sys
 from kreproduce.cli import app
-from kreproduce.runs import RunFolder
+from kreproduce.runs.folder import RunFolder
 RunFolder._clear_up = lambda folder: os.kill(os.getpid(), 9)
 app(sys.argv[1:])
 """
