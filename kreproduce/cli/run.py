@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce.cli.download import Download
-from kreproduce.errors import SettingsError
 
 if TYPE_CHECKING:
-    from kreproduce.data.sources import Location
     from kreproduce.experiment.settings import Experiment
 
 Setting = dict[str, Any]
@@ -95,7 +93,9 @@ def run(
         "data_name": data_name,
     }
     flags = {key: value for key, value in given.items() if value is not None}
-    experiment, location, hflip = experiment_of(target, flags, overrides or [], data_dir)
+    from kreproduce.training.request import resolve_request
+
+    experiment, location, hflip = resolve_request(target, flags, overrides or [], data_dir)
     if dry_run:
         _print_plan(experiment, hflip, results)
         return
@@ -119,40 +119,6 @@ def run(
         print("another process has just finished it")
     else:
         print(f"  recorded in {results / 'runs' / experiment.run_name}")
-
-
-def experiment_of(
-    target: str, flags: Setting, overrides: list[str], data_dir: Path | None
-) -> tuple["Experiment", "Location", bool]:
-    """Return the settings in their layers: file or dataset, flags, --set.
-
-    Returns:
-        The experiment, where its images lie, and whether the headline adds the mirror image.
-    """
-    from kreproduce.data import sources
-    from kreproduce.experiment import settings
-
-    is_file = Path(target).suffix in (".yaml", ".yml")
-    base = settings.read(Path(target)) if is_file else {"dataset": target}
-    layers = [base, flags, settings.parse_overrides(overrides)]
-    try:
-        dataset = settings.dataset_of(*layers)
-        location = sources.locate(dataset, data_dir)
-        experiment = settings.resolve(_implied(location, dataset), *layers)
-        return experiment, location, settings.asks_for_hflip(*layers)
-    except SettingsError as error:
-        # What was set beside the file may be at fault as well.
-        where = f"{target}: " if is_file and layers[1:] == [{}, {}] else ""
-        raise SettingsError(f"{where}{error}") from None
-
-
-def _implied(location: "Location", dataset: str) -> Setting:
-    """What the images say by themselves: a folder its name in records, and others their classes."""
-    from kreproduce.data import sources
-
-    if dataset in sources.DATASETS:
-        return {"data_name": f"{dataset}-folder"} if location.of_folder else {}
-    return {"classes": len(sources.class_names(location, dataset))}
 
 
 def _download(dataset: str) -> None:

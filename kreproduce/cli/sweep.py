@@ -3,23 +3,18 @@
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreproduce.cli.run import experiment_of
 from kreproduce.errors import SettingsError
-from kreproduce.system.interpreter import python
 from kreproduce.system.interruption import Interrupted, Interruptions
 from kreproduce.text import quoted
 
 if TYPE_CHECKING:
-    from kreproduce.data.sources import Location
-    from kreproduce.experiment.settings import Experiment
     from kreproduce.sweep.options import Places
     from kreproduce.sweep.plan import Job
     from kreproduce.sweep.process import Failure
-    from kreproduce.sweep.targets import Target
 
 SOME_FAILED = 8
 """The exit code of a sweep that has failed runs."""
@@ -83,6 +78,7 @@ def sweep(
 ) -> None:
     """Train what is missing of a table, of all tables, of settings files or folders of them."""
     from kreproduce.sweep import targets as asked
+    from kreproduce.sweep import wanted
     from kreproduce.sweep.estimate import of_gpus, of_this_machine
     from kreproduce.sweep.options import Places
     from kreproduce.sweep.plan import plan
@@ -92,11 +88,13 @@ def sweep(
 
     places = Places(jobs, ray, gpus_per_run, devices)
     part, numbers = _part(shard), _numbers_of_gpus(gpus, dry_run)
-    wanted, locations = _experiments(
-        asked.find(targets, only or []), seeds, data_dir, data_name, overrides or []
+    found = asked.find(targets, only or [])
+    numbered = _seeds(seeds, overrides or [])
+    jobs_wanted, locations = wanted.experiments(
+        found, numbered, data_dir, data_name, overrides or []
     )
-    planned = every(plan(wanted, results), *part)
-    _check_images(planned, locations, tidy=not dry_run)
+    planned = every(plan(jobs_wanted, results), *part)
+    wanted.check_images(planned, locations, tidy=not dry_run)
     estimates = of_this_machine(results)
     print("\n".join(plan_lines(planned, estimates)))
     opened = [job for job in planned if job.is_open]
@@ -115,8 +113,8 @@ def sweep(
             if opened:
                 places.check()
             if places.several_here:  # or else each child would download it at the same time
-                needed = {job.experiment.dataset for job in opened} & _unprepared(locations)
-                _prepare(sorted(needed))
+                needed = {job.experiment.dataset for job in opened} & wanted.unprepared(locations)
+                wanted.prepare(sorted(needed))
             failures += _run(opened, places, results, data_dir, fail_fast) if opened else []
     except Interrupted as stop:
         print("\ninterrupted; the same command goes on with what is missing")
@@ -151,77 +149,10 @@ def _numbers_of_gpus(gpus: str | None, dry_run: bool) -> list[int]:
     return numbers
 
 
-def _experiments(
-    targets: "list[Target]",
-    seeds: str | None,
-    data_dir: Path | None,
-    data_name: str | None,
-    overrides: list[str],
-) -> "tuple[list[tuple[Target, Experiment]], dict[str, Location]]":
-    """Return what each target means, all of a seed before the next; and where each dataset lies."""
-    wanted, locations = [], {}
-    for number in _seeds(seeds, overrides):
-        for target in targets:
-            flags = target.settings | ({} if number is None else {"seed": number})
-            flags |= {"data_name": data_name} if data_name else {}
-            experiment, location = _experiment(target, flags, overrides, data_dir)
-            wanted.append((target, experiment))
-            locations[experiment.dataset] = location
-    return wanted, locations
-
-
-def _experiment(
-    target: "Target", flags: dict[str, Any], overrides: list[str], data_dir: Path | None
-) -> "tuple[Experiment, Location]":
-    """Return what a target means, with what was set beside it.
-
-    Raises:
-        SettingsError: it names the file at fault, of the many that there may be.
-    """
-    try:
-        experiment, location, _ = experiment_of(target.source, flags, overrides, data_dir)
-        return experiment, location
-    except SettingsError as error:
-        if target.table is not None or not (flags or overrides):
-            raise
-        experiment_of(target.source, {}, [], data_dir)
-        raise SettingsError(f"{target.source} with the options given: {error}") from None
-
-
-def _check_images(jobs: "list[Job]", locations: "dict[str, Location]", *, tidy: bool) -> None:
-    """Refuse a finished run on other images under the same name, for it is not what is wanted.
-
-    Args:
-        jobs: the plan.
-        locations: where the images of each dataset lie.
-        tidy: whether finished runs are cleared of what a killed process left.
-    """
-    from kreproduce.data.dataset import Fingerprints
-    from kreproduce.training.run_experiment import check_same_images
-
-    fingerprints = Fingerprints()
-    for job in jobs:
-        record = job.folder.record() if job.state == "done" else None
-        if record is not None:
-            location = locations[job.experiment.dataset]
-            check_same_images(record, job.experiment, location, fingerprints)
-            if tidy:
-                job.folder.tidy()
-
-
-def _unprepared(locations: "dict[str, Location]") -> set[str]:
-    """Return the datasets that are still to be downloaded."""
-    return {
-        dataset
-        for dataset, location in locations.items()
-        if location.kind == "tfds" and location.path is None
-    }
-
-
-def _seeds(seeds: str | None, overrides: list[str]) -> list[int] | list[None]:
+def _seeds(seeds: str | None, overrides: list[str]) -> list[int] | None:
     """Return the seeds asked for; None leaves each experiment its own."""
     if seeds is None:
-        return [None]
+        return None
     numbers = _numbers("--seeds", "1,2,3", seeds)
     if any(pair.partition("=")[0].strip() == "seed" for pair in overrides):
         raise SettingsError("--seeds and --set seed say different things; leave one of them out")
@@ -232,14 +163,6 @@ def _numbers(option: str, example: str, text: str) -> list[int]:
     if not re.fullmatch(r"\s*[0-9]{1,10}\s*(,\s*[0-9]{1,10}\s*)*", text, re.ASCII):
         raise SettingsError(f"{option} takes numbers such as {example}, not {quoted(text)}")
     return list(map(int, text.split(",")))
-
-
-def _prepare(datasets: list[str]) -> None:
-    """Download what is not there yet; a run without its images says so itself."""
-    import subprocess
-
-    for dataset in datasets:
-        subprocess.run(python("-m", "kreproduce", "data", "prepare", dataset), check=False)
 
 
 def _run(

@@ -1,6 +1,7 @@
 """Many runs: which are wanted, which of them are missing, and each in a process of its own.
 
 targets.py    what was asked for -> rows of the paper, or files of settings, or folders of them
+wanted.py     the experiments that these mean, and the images that they need
 plan.py       what is wanted, and what the results folder already has of it
 estimate.py   how long what is missing will take
 simulate.py   how long that is on so many GPUs

@@ -12,7 +12,6 @@ from helpers.published import picture
 from helpers.support import write_images
 from helpers.tfds_sets import store_cifar10
 
-from kreproduce.cli.run import experiment_of
 from kreproduce.data import archives, cache, cifar, heldout, originals
 from kreproduce.data.archives import PUBLISHED
 from kreproduce.data.check import check
@@ -23,6 +22,7 @@ from kreproduce.data.prepare import prepare, prepare_archive, prepare_folder
 from kreproduce.data.sources import locate, open_source
 from kreproduce.errors import DataError
 from kreproduce.experiment.settings import resolve
+from kreproduce.training.request import resolve_request
 
 NAME = "cifar10-heldout"
 FILES = published.cifar_files(per_batch=10)
@@ -197,12 +197,12 @@ def test_a_folder_names_its_images(tmp_path, monkeypatch, small):
     published.unpacked(tmp_path, "cifar10", FILES)
     kept = prepare_folder(NAME, tmp_path, tmp_path / "kept").parent
     for folder in (tmp_path, kept):
-        experiment, location, _ = experiment_of(NAME, {"ch": 4}, [], folder)
+        experiment, location, _ = resolve_request(NAME, {"ch": 4}, [], folder)
         assert (experiment.data_name, experiment.may_enter_tables) == (NAME, True)
         assert experiment.published() is None
         assert load(experiment, location).record.original
     monkeypatch.setitem(cifar.MD5, "data_batch_5.bin", "")
-    experiment, location, _ = experiment_of(NAME, {"ch": 4}, [], tmp_path)
+    experiment, location, _ = resolve_request(NAME, {"ch": 4}, [], tmp_path)
     assert experiment.data_name == f"{NAME}-folder"
     assert not load(experiment, location).record.original
     assert not experiment.may_enter_tables

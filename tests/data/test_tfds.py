@@ -14,12 +14,12 @@ import tensorflow_datasets as tfds
 from helpers.encoded import encoded, png
 from helpers.tfds_sets import COLORECTAL, picture, store, store_all, store_cifar10
 
-from kreproduce.cli.run import experiment_of
 from kreproduce.data.dataset import divide, load
 from kreproduce.data.originals import foreign_reason
 from kreproduce.data.sources import locate, open_source
 from kreproduce.data.tfds import prepared
 from kreproduce.errors import DataError
+from kreproduce.training.request import resolve_request
 
 SHARDED = "train.tfrecord-00000-of-00001"
 
@@ -282,7 +282,7 @@ def test_a_class_that_no_image_has(pets):
 
 
 def test_a_prepared_version_says_its_number_of_classes(stored):
-    experiment, location, _ = experiment_of("pets", {"ch": 16}, [], stored)
+    experiment, location, _ = resolve_request("pets", {"ch": 16}, [], stored)
     assert experiment.classes == 3
     assert load(experiment, location).record.class_names == ("zebra", "ant", "mole")
 
