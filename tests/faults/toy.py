@@ -87,14 +87,29 @@ class Images:
 
 
 class Quiet(Report):
-    """A report to nobody, but for its warnings."""
+    """A report to nobody, but for its warnings; `said` has its lines."""
 
     def __init__(self, warn=lambda text: None):
-        super().__init__(Console(file=io.StringIO()))
+        super().__init__(Console(file=io.StringIO(), soft_wrap=True))
         self.warn = warn
 
+    @property
+    def said(self):
+        return self.console.file.getvalue().splitlines()
 
-def train(results, learner=None, *, source=None, force=False, warn=lambda text: None):
-    """Run the toy to its record, as `kreproduce run` does a network."""
-    folder, toy = RunFolder(results, EXPERIMENT), learner or Toy()
-    return lifecycle.run(folder, source or Images(), lambda *_: toy, Quiet(warn), force=force)
+
+def train(results, learner=None, *, make=None, source=None, report=None, force=False, warn=None):
+    """Run the toy to its record, as `kreproduce run` does a network.
+
+    Args:
+        results: where it is recorded.
+        learner: another toy.
+        make: makes the learner.
+        source: another one of the images.
+        report: another one.
+        force: as in `lifecycle.run`.
+        warn: is told of warnings.
+    """
+    toy, report = learner or Toy(), report or Quiet(warn or (lambda text: None))
+    folder, make = RunFolder(results, EXPERIMENT), make or (lambda *_: toy)
+    return lifecycle.run(folder, source or Images(), make, report, force=force)
