@@ -253,7 +253,7 @@ class _Life:
         self._report.say(f"going on {self._where()}")
 
     def _train(self) -> None:
-        """Return the epochs that are missing, the weights of the best ones kept on disk."""
+        """Train the epochs that are missing; the weights of the best ones are kept on disk."""
         experiment, learner = self._experiment, self._learner
         self._report.say(
             f"training {experiment.run_name} on {self._images.train:,} images, validating on "

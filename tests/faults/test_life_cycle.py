@@ -11,7 +11,6 @@ import pytest
 from faults.outcome import folder_of, outcome
 from faults.toy import EPOCHS, EXPERIMENT, STEPS, VALIDATIONS, Images, Quiet, Toy, train
 
-from kreproduce import disk, status
 from kreproduce.errors import (
     DivergedError,
     LockedError,
@@ -19,9 +18,11 @@ from kreproduce.errors import (
     StateError,
     StorageError,
 )
-from kreproduce.interruption import Interrupted
-from kreproduce.runs import RunFolder
-from kreproduce.training import checkpoint, lifecycle
+from kreproduce.runs import checkpoint, status
+from kreproduce.runs.folder import RunFolder
+from kreproduce.system import disk
+from kreproduce.system.interruption import Interrupted
+from kreproduce.training import lifecycle
 from kreproduce.training.lifecycle import Means
 from kreproduce.training.schedule import learning_rate
 from kreproduce.training.sessions import sentence
