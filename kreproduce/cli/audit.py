@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreproduce.errors import CHECK_FAILED
+from kreproduce.errors import ExitCode
 
 
 def audit(
@@ -35,4 +35,4 @@ def audit(
         for line in lines(checks, limits, equal=everything):
             print(line)
     if counts["different"]:
-        raise typer.Exit(CHECK_FAILED)
+        raise typer.Exit(ExitCode.CHECK_FAILED)

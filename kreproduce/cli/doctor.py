@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kreproduce.errors import CHECK_FAILED
+from kreproduce.errors import ExitCode
 from kreproduce.system.interruption import Interruptions
 
 _WIDTH = 20  # characters of the longest name, "colorectal_histology"
@@ -43,7 +43,7 @@ def doctor(
         warnings = sum(check.state == "warning" for check in checks)
         print(f"{_counted(faults, 'fault')}, {_counted(warnings, 'warning')}")
     if faults:
-        raise typer.Exit(CHECK_FAILED)
+        raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
 def _counted(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kreproduce.errors import CHECK_FAILED, SettingsError
+from kreproduce.errors import ExitCode, SettingsError
 from kreproduce.text import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def status(
     else:
         print("\n".join([*_lines(found), *_totals(found, results, verify)]))
     if verify and any(entry.state == "damaged" or _damaged(checked) for entry, checked in found):
-        raise typer.Exit(CHECK_FAILED)
+        raise typer.Exit(ExitCode.CHECK_FAILED)
 
 
 def _values(entry: "Entry", checked: "list[Checked]", verify: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kreproduce.errors import SettingsError
+from kreproduce.errors import ExitCode, SettingsError
 from kreproduce.system.interruption import Interrupted, Interruptions
 from kreproduce.text import quoted
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from kreproduce.sweep.options import Places
     from kreproduce.sweep.plan import Job
     from kreproduce.sweep.process import Failure
-
-SOME_FAILED = 8
-"""The exit code of a sweep that has failed runs."""
 
 
 def sweep(
@@ -121,7 +118,7 @@ def sweep(
         raise typer.Exit(stop.exit_code) from None
     if failures:
         _print_failures(failures, asked_for)
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(ExitCode.RUNS_FAILED)
 
 
 def _part(shard: str | None) -> tuple[int, int]:
