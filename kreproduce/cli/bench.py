@@ -15,7 +15,7 @@ from kreproduce.text import quoted
 
 if TYPE_CHECKING:
     from kreproduce.bench.case import Case
-    from kreproduce.bench.findings import Findings
+    from kreproduce.bench.results import Findings
     from kreproduce.training.devices import Devices
 
 _COMPARED = ("baseline", "v2-32ch")
@@ -78,7 +78,8 @@ def bench(
     Written below RESULTS/bench, under a name with the device, backend, precision and time.
     Nothing else should be running.
     """
-    from kreproduce.bench import case, findings
+    from kreproduce.bench import case
+    from kreproduce.bench import results as written
 
     benches = {
         "--table": table,
@@ -114,7 +115,7 @@ def bench(
         raise SettingsError(f"{asked} measures one network, and {len(networks)} were given")
     backend.check()
     backend.tune()
-    findings.check_writable(results)
+    written.check_writable(results)
     where, times = devices or "1", repeats or 15
     if start_up:
         found = _start_up(times)
@@ -178,7 +179,7 @@ def _start_up(repeats: int) -> "Findings":
         raise SettingsError("--start-up compares with TensorFlow's import; unset KERAS_BACKEND")
     conditions = _begin(CPU, "float32")[1]
     from kreproduce.bench import startup
-    from kreproduce.bench.findings import Findings
+    from kreproduce.bench.results import Findings
 
     rows = startup.measure(repeats, _say)
     return Findings("start-up", conditions, rows, startup.shown(rows))
@@ -189,21 +190,21 @@ def _memory(case: "Case", devices: str) -> "Findings":
     found, conditions = _begin(devices, case)
     _check_one(found, "--memory")
     from kreproduce.bench import memory
-    from kreproduce.bench.findings import Findings
+    from kreproduce.bench.results import Findings
 
     rows = memory.measure(case, found, _say)
     return Findings("memory", conditions | {"network": case.name}, rows, memory.shown(rows))
 
 
 def _at_once(case: "Case", numbers: Sequence[int], devices: str) -> "Findings":
-    from kreproduce.bench import at_once
-    from kreproduce.bench.findings import Findings
+    from kreproduce.bench import parallel
+    from kreproduce.bench.results import Findings
 
-    at_once.leave_room()
+    parallel.leave_room()
     found, conditions = _begin(devices, case)
     _check_one(found, "--at-once")
-    rows = at_once.measure(case, numbers, devices, _say)
-    return Findings("at-once", conditions, rows, at_once.shown(rows))
+    rows = parallel.measure(case, numbers, devices, _say)
+    return Findings("at-once", conditions, rows, parallel.shown(rows))
 
 
 def _per_execution(case: "Case", numbers: Sequence[int], devices: str, repeats: int) -> "Findings":
@@ -211,7 +212,7 @@ def _per_execution(case: "Case", numbers: Sequence[int], devices: str, repeats: 
     scheduling.keep_memory()
     found, conditions = _begin(devices, case)
     from kreproduce.bench import steps_per_execution as bench
-    from kreproduce.bench.findings import Findings
+    from kreproduce.bench.results import Findings
     from kreproduce.training.steps_per_execution import NAME
 
     rows = bench.measure(case, numbers, found, repeats, _say)
@@ -227,7 +228,7 @@ def _networks(
     if forms != ["training"]:
         _check_one(found, "inference")
     from kreproduce.bench import memory, networks
-    from kreproduce.bench.findings import Findings
+    from kreproduce.bench.results import Findings
     from kreproduce.training.devices import peak_memory
     from kreproduce.training.out_of_memory import memory_of
 

@@ -135,10 +135,10 @@ def _time_step(measured: Case, told: set[str]) -> None:
 
 
 def _share(measured: Case, seconds: float) -> None:
-    from kreproduce.bench import at_once
+    from kreproduce.bench import parallel
 
-    at_once.leave_room()
-    (row,) = at_once.measure(measured, (2,), "1", lambda _: None, seconds)
+    parallel.leave_room()
+    (row,) = parallel.measure(measured, (2,), "1", lambda _: None, seconds)
     _answer(Sharing(images_a_second=tuple(row["images_a_second_of_each"])))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce.bench import at_once
+from kreproduce.bench import parallel
 from kreproduce.system import backend, nvidia, scheduling
 
 SOLVER = "cusolver/lib/libcusolver.so.11"
@@ -63,7 +63,7 @@ def test_trainings_at_once_load_them_too(installed, monkeypatch):
 
     monkeypatch.setattr(scheduling, "as_batch", begin)
     with pytest.raises(InterruptedError):
-        at_once._train(None, "all", 1.0)
+        parallel._train(None, "all", 1.0)
     assert len(installed[1]) == 2
 
 

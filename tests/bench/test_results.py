@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kreproduce.bench.findings import Findings, check_writable
+from kreproduce.bench.results import Findings, check_writable
 from kreproduce.errors import StorageError
 from kreproduce.system import files
 
