@@ -54,20 +54,20 @@ format: $(VENV)/ready
 	$(BIN)/ruff format
 
 bench: $(VENV)/ready          ## measure this CPU; nothing else should be running, for half an hour
-	$(BIN)/kreproduce bench baseline v2-32ch v2-32ch:naive --training --devices cpu
-	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 1 --devices cpu
-	$(BIN)/kreproduce bench baseline v2-16ch v2-32ch --inference --batch 32 --devices cpu
-	$(BIN)/kreproduce bench --table --devices cpu
-	$(BIN)/kreproduce bench --memory --batch 16 --devices cpu
-	$(BIN)/kreproduce bench --start-up --repeats 7
+	$(BIN)/kreproduce bench steps baseline v2-32ch v2-32ch:naive --only training --devices cpu
+	$(BIN)/kreproduce bench steps baseline v2-16ch v2-32ch --only inference --batch 1 --devices cpu
+	$(BIN)/kreproduce bench steps baseline v2-16ch v2-32ch --only inference --batch 32 --devices cpu
+	$(BIN)/kreproduce bench table --devices cpu
+	$(BIN)/kreproduce bench memory --batch 16 --devices cpu
+	$(BIN)/kreproduce bench start-up --repeats 7
 
 WAYS := v2-32ch v2-32ch:dense v2-32ch:per_group v2-32ch:native
 bench-gpu: $(VENV)/ready      ## measure this GPU
 	$(NEEDS_GPU)
-	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_bfloat16
-	$(BIN)/kreproduce bench baseline $(WAYS) --training --batch 64 --precision mixed_float16
-	$(BIN)/kreproduce bench v2-32ch --at-once 1,2,4 --batch 64 --precision mixed_bfloat16
-	$(BIN)/kreproduce bench v2-32ch --steps-per-execution 1,2,4,8,16,32 --batch 64 --precision mixed_bfloat16
+	$(BIN)/kreproduce bench steps baseline $(WAYS) --only training --batch 64 --precision mixed_bfloat16
+	$(BIN)/kreproduce bench steps baseline $(WAYS) --only training --batch 64 --precision mixed_float16
+	$(BIN)/kreproduce bench parallel --batch 64 --precision mixed_bfloat16
+	$(BIN)/kreproduce bench steps-per-execution --batch 64 --precision mixed_bfloat16
 
 gpu-check: $(VENV)/ready      ## try this GPU: short trainings, one killed, two at once; minutes
 	$(BIN)/kreproduce doctor --gpu

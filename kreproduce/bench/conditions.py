@@ -1,19 +1,27 @@
 """What bears on a measured time besides what is measured."""
 
+import os
 import platform
-from typing import Any
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from kreproduce.bench.machine import used
 from kreproduce.system import scheduling
 from kreproduce.system.provenance import code_version, now
-from kreproduce.training.conditions import versions
-from kreproduce.training.devices import Devices
+
+if TYPE_CHECKING:
+    from kreproduce.training.devices import Devices
+
+_SECONDS = 1.0
+_BUSY = 0.2  # cores
 
 
-def of(devices: Devices, precision: str) -> dict[str, Any]:
-    """Return the conditions of a bench that begins now; see `Findings`."""
+def conditions_of(devices: "Devices", precision: str) -> dict[str, Any]:
+    """Return the conditions of a bench that begins now; see `Results`."""
+    import keras
+
+    from kreproduce.training.conditions import versions
+
     cores = scheduling.cores()
     return {
         "device": devices.names[0] + ("" if devices.gpu else f", {cores} cores"),
@@ -21,7 +29,7 @@ def of(devices: Devices, precision: str) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "precision": precision,
         "time": now(),
-        "cores_in_use_before": used(),
+        "cores_in_use_before": cores_in_use(),
         "cores": cores,
         "platform": platform.platform(),
         "deterministic": devices.deterministic,
@@ -29,3 +37,29 @@ def of(devices: Devices, precision: str) -> dict[str, Any]:
         **code_version()._asdict(),
         "versions": versions(),
     }
+
+
+def cores_in_use() -> float | None:
+    """Return how many cores were in use for a second; None where nobody counts it."""
+    before = _ticks()
+    time.sleep(_SECONDS)
+    after = _ticks()
+    if before is None or after is None or after[1] <= before[1]:
+        return None
+    idle = (after[0] - before[0]) / (after[1] - before[1])
+    return round((os.cpu_count() or 1) * min(max(1 - idle, 0), 1), 2)
+
+
+def is_busy(cores: float | None) -> bool:
+    """Whether so many cores in use spoil a measurement."""
+    return cores is not None and cores > _BUSY
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Of all cores since the start of the machine: idle ones, and all of them."""
+    try:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+        numbers = [int(text) for text in line.split()[1:9]]  # guests' are in the users'
+        return numbers[3] + numbers[4], sum(numbers)
+    except (OSError, ValueError, IndexError):
+        return None

@@ -32,7 +32,7 @@ _SIDES = range(101, 166)
 
 
 def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Load malaria's number of images from a cache, train 20 steps, validate; a row a stage.
+    """Load malaria's number of images from a cache, train 20 steps, validate; one row per stage.
 
     Args:
         case: the network, its input size, batch and precision.
@@ -95,8 +95,8 @@ def peak_host_memory() -> int | None:
     return None if found is None else int(found) * 1024
 
 
-def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the rows as a person reads them."""
+def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows' cells as a person reads them."""
     return [
         {
             "stage": row["stage"],

@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 def measure(
     cases: Sequence[Case], forms: Iterable[str], devices: Devices, repeats: int, say: Say
 ) -> list[dict[str, Any]]:
-    """Measure all cases in turn, one form after the other; a row a case and form.
+    """Measure all cases in turn, one form after the other; one row per case and form.
 
     Args:
         cases: the first is what the others are compared with.
@@ -123,13 +123,13 @@ def _row(measured: Training | Inference, timing: Timing, first: Timing) -> dict[
     return row
 
 
-def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the rows as a person reads them; percentages are of the first row of the same form."""
+def cells(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows' cells as a person reads them, percentages of the first of the same form."""
     first: dict[str, dict[str, Any]] = {}
-    return [_shown(row, first.setdefault(row["form"], row)) for row in rows]
+    return [_cells(row, first.setdefault(row["form"], row)) for row in rows]
 
 
-def _shown(row: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
+def _cells(row: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
     share = row.get("share_of_copied_estimated")
     return {
         "network": row["network"],

@@ -1,4 +1,4 @@
-"""Several trainings at once on one device: what they do together in the same time."""
+"""Several trainings in parallel on one device: what they do together in the same time."""
 
 import multiprocessing
 import os
@@ -28,18 +28,18 @@ _barrier: Any = None
 
 def measure(
     case: Case,
-    numbers: Sequence[int],
+    runs: Sequence[int],
     devices: str,
     say: Callable[[str], None],
     seconds: float = SECONDS,
 ) -> list[dict[str, Any]]:
-    """Train so many copies of the case at once, each in a process of its own; a row a number.
+    """Train so many copies of the case in parallel, each in its own process; one row per number.
 
-    It ends with the last number whose copies fit into the memory.
+    It ends before the first number whose copies do not fit into the memory together.
 
     Args:
         case: what each trains.
-        numbers: how many, one measurement after the other.
+        runs: how many, one measurement after the other.
         devices: as of `devices.find`; all copies share them.
         say: is told how it goes.
         seconds: that each number is measured for.
@@ -48,37 +48,37 @@ def measure(
         OutOfMemoryError: not even the first number's do.
     """
     rows: list[dict[str, Any]] = []
-    for number in numbers:
+    for number in runs:
         try:
             speeds = _together(case, number, devices, seconds)
         except OutOfMemoryError as error:
             if not rows:
                 raise
-            say(f"{number} at once: {error}")
+            say(f"{number} in parallel: {error}")
             break
         rows.append(
             {
                 "network": case.name,
                 "batch": case.experiment.batch_size,
                 "input_size": case.experiment.input_size,
-                "at_once": number,
+                "runs": number,
                 "images_a_second": sum(speeds),
                 "images_a_second_of_each": speeds,
                 "times_the_first": sum(speeds) / rows[0]["images_a_second"] if rows else 1.0,
             }
         )
-        say(f"{number} at once: {sum(speeds):.0f} images/s")
+        say(f"{number} in parallel: {sum(speeds):.0f} images/s")
     return rows
 
 
-def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the rows as a person reads them."""
+def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows' cells as a person reads them."""
     return [
         {
             "network": row["network"],
             "batch": str(row["batch"]),
             "input": str(row["input_size"]),
-            "at once": str(row["at_once"]),
+            "runs": str(row["runs"]),
             "images/s, all": f"{row['images_a_second']:.1f}",
             "each": ", ".join(f"{speed:.1f}" for speed in row["images_a_second_of_each"]),
             "all/first": f"{row['times_the_first']:.2f}",

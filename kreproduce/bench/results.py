@@ -1,4 +1,4 @@
-"""What a bench found, with the conditions under which it did: as text, as JSON, as files."""
+"""The results of a bench, with the conditions they were measured under: as text, JSON, files."""
 
 import contextlib
 import json
@@ -13,20 +13,20 @@ from kreproduce.system import disk, files, outputs
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What one call of `kreproduce bench` found.
+class Results:
+    """What one bench measured.
 
     Attributes:
-        bench: steps, table, start-up, memory or at-once.
+        bench: steps, table, start-up, memory, parallel or steps-per-execution.
         conditions: device, backend, precision, versions, time, and what else bears on the numbers.
-        rows: what was measured, a row a thing, in full precision.
-        shown: the same as a person reads it: the cells of the text's table by column.
+        rows: what was measured, one thing per row, in full precision.
+        cells: the same as a person reads it: a row's cells in the text's table, by column.
     """
 
     bench: str
     conditions: dict[str, Any]
     rows: list[dict[str, Any]]
-    shown: list[dict[str, str]]
+    cells: list[dict[str, str]]
 
     @property
     def name(self) -> str:
@@ -38,19 +38,19 @@ class Findings:
     def json(self) -> str:
         """Everything, as JSON."""
         values = asdict(self)
-        del values["shown"]
+        del values["cells"]
         return json.dumps(values, indent=2) + "\n"
 
     def text(self) -> str:
         """Return the conditions and a table."""
         import pandas as pd
 
-        shown = pd.DataFrame(self.shown)
-        table = shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
+        cells = pd.DataFrame(self.cells)
+        table = cells.to_markdown(index=False, tablefmt="simple", disable_numparse=True)
         return "\n".join([_sentence(self.bench, self.conditions), "", table, ""])
 
     def write(self, results: Path) -> Path:
-        """Write text and JSON below `results`/bench; returns the text's path.
+        """Write text and JSON below `results`/bench, and return the text's path.
 
         Raises:
             StorageError: the disk does not take them.
@@ -89,7 +89,7 @@ def _sentence(bench: str, conditions: dict[str, Any]) -> str:
     versions = known.pop("versions")
     lines = [f"{key.replace('_', ' ')}: {value}" for key, value in known.items()]
     lines += [f"{name} {version}" for name, version in versions.items() if version]
-    return f"kreproduce bench, {bench}\n" + "; ".join(lines)
+    return f"kreproduce bench {bench}\n" + "; ".join(lines)
 
 
 def _plain(text: str) -> str:

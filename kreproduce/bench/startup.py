@@ -45,7 +45,7 @@ _COMMANDS: dict[str, tuple[list[str], str | None, float | None]] = {
 
 
 def measure(repeats: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Start each command so many times, in turn; a row a command.
+    """Start each command so many times, in turn; one row per command.
 
     Args:
         repeats: how many times.
@@ -81,8 +81,8 @@ def measure(repeats: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     return rows
 
 
-def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the rows as a person reads them."""
+def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows' cells as a person reads them."""
     return [
         {
             "what": row["what"],

@@ -24,7 +24,7 @@ def measure(
     repeats: int,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Train with each number of steps between two returns to Python, in turn; a row a number.
+    """Train with each number of steps between two returns to Python, in turn; one row per number.
 
     Args:
         case: what to train.
@@ -76,8 +76,8 @@ def choose(seconds: dict[int, float]) -> int:
     return min(number for number, taken in seconds.items() if taken <= limit)
 
 
-def shown(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the rows as a person reads them."""
+def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the rows' cells as a person reads them."""
     return [
         {
             "network": row["network"],

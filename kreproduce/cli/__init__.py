@@ -28,12 +28,14 @@ from kreproduce.cli import (
 from kreproduce.cli.arguments import Command
 from kreproduce.system.interruption import Interrupted
 
+NAME = "kreproduce"
+
 app = typer.Typer(
-    name="kreproduce",
+    name=NAME,
     help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
     epilog=f"Exit codes: {faults.EXIT_CODES}",
-    no_args_is_help=True,
     add_completion=False,
+    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -64,7 +66,7 @@ app.command("audit", cls=Command)(audit.audit)
 app.command("claims", cls=Command)(claims.claims)
 app.command("compare", cls=Command)(compare.compare)
 app.command("sweep", cls=Command)(sweep.sweep)
-app.command("bench", cls=Command)(bench.bench)
+app.add_typer(bench.app, name="bench")
 app.command("doctor", cls=Command)(doctor.doctor)
 app.command("status", cls=Command)(status.status)
 app.add_typer(data.app, name="data")
@@ -87,7 +89,8 @@ def main() -> None:
         with faults.explained():
             surroundings.check()
             # What is raised is explained here; by itself Typer would end with 1 for some of it.
-            code = app(standalone_mode=False) or 0
+            # The name is given, for it is in messages and in the variable that completion goes by.
+            code = app(prog_name=NAME, standalone_mode=False) or 0
             streams.flush()
     finally:
         with contextlib.suppress(OSError, Interrupted):  # something has been said already

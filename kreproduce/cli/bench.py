@@ -1,167 +1,179 @@
 """`kreproduce bench`: how fast it is on this machine, measured."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from kreproduce.bench.machine import is_busy
-from kreproduce.errors import OutOfMemoryError, SettingsError
-from kreproduce.system import backend, quiet, scheduling
-from kreproduce.system.gpus import CPU
-from kreproduce.text import quoted
+from kreproduce.bench import benches
+from kreproduce.bench import results as written
+from kreproduce.cli.arguments import Command
+from kreproduce.errors import SettingsError
+from kreproduce.text import nearest, quoted
 
 if TYPE_CHECKING:
     from kreproduce.bench.case import Case
-    from kreproduce.bench.results import Findings
-    from kreproduce.training.devices import Devices
+    from kreproduce.bench.results import Results
 
-_COMPARED = ("baseline", "v2-32ch")
-_MOST = 64  # processes at once
+_MOST = 64  # trainings in parallel, or steps between two returns to Python
+
+app = typer.Typer(
+    help="Measure how fast it is on this machine.",
+    epilog="Nothing else should be running. Results are written below RESULTS/bench, as text and "
+    "JSON, under a name with the device, backend, precision and time.",
+    no_args_is_help=True,
+)
+
+_NAMES = (
+    "baseline, v1-16ch, v2-32ch-relu, b3-v2-16ch…, with how to compute the groups: v2-32ch:naive, "
+    ":native, :dense, :per_group"
+)
+Networks = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NETWORK", help=f"{_NAMES}; default: baseline v2-32ch."),
+]
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help=f"{_NAMES}.")]
+Batch = Annotated[int, typer.Option(help="Images per step.")]
+InputSize = Annotated[int, typer.Option(help="Pixels of a side.")]
+Precision = Annotated[str, typer.Option(help="auto, float32, mixed_float16 or mixed_bfloat16.")]
+Only = Annotated[
+    str | None, typer.Option(metavar="HALF", help="training or inference; default: both.")
+]
+Repeats = Annotated[int, typer.Option(min=1, max=10_000, help="Of each measurement.")]
+Devices = Annotated[
+    str, typer.Option(metavar="all|N|LIST|cpu", help="What to measure on; same as for `run`.")
+]
+OneDevice = Annotated[
+    str, typer.Option(metavar="N|LIST|cpu", help="The one to measure on; same as for `run`.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ResultsFolder = Annotated[
+    Path, typer.Option("--results", help="The folder below which bench/ is written.")
+]
+RESULTS = Path("results")
 
 
-def bench(
-    networks: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="NETWORK...",
-            help="baseline, v1-16ch, v2-32ch-relu, b3-v2-16ch…, with how to compute the groups: "
-            "v2-32ch:naive, :native, :dense, :per_group; default: baseline v2-32ch.",
-        ),
-    ] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a step; default: 32.")] = None,
-    input_size: Annotated[
-        int | None, typer.Option(help="Pixels of a side; default: 32, with --memory 224.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="auto (default), float32, mixed_float16, mixed_bfloat16.")
-    ] = None,
-    training: Annotated[bool, typer.Option("--training", help="Only training.")] = False,
-    inference: Annotated[bool, typer.Option("--inference", help="Only inference.")] = False,
-    table: Annotated[
-        bool, typer.Option("--table", help="The baseline, V1 and V2 of every Ch side by side.")
-    ] = False,
-    start_up: Annotated[
-        bool, typer.Option("--start-up", help="How long commands take to start.")
-    ] = False,
-    memory: Annotated[
-        bool, typer.Option("--memory", help="The memory that a set of malaria's size takes.")
-    ] = False,
-    at_once: Annotated[
-        str | None, typer.Option(metavar="1,2,4", help="So many trainings at once on one device.")
-    ] = None,
-    per_execution: Annotated[
-        str | None,
-        typer.Option(
-            "--steps-per-execution",
-            metavar="1,2,4,8,16",
-            help="So many training steps between two returns to Python; runs go by the best.",
-        ),
-    ] = None,
-    repeats: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Of each measurement; default: 15.")
-    ] = None,
-    devices: Annotated[
-        str | None,
-        typer.Option(metavar="all|N|LIST|cpu", help="What to measure on, as of run; default: 1."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    results: Annotated[Path, typer.Option(help="Where bench/ is written.")] = Path("results"),
+@app.command("steps", cls=Command)
+def steps(
+    networks: Networks = None,
+    only: Only = None,
+    batch: Batch = 32,
+    input_size: InputSize = 32,
+    precision: Precision = "auto",
+    devices: Devices = "1",
+    repeats: Repeats = benches.REPEATS,
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
 ) -> None:
-    """Measure training steps and inference, starting, memory, or several runs at once.
+    """Measure a training step and inference of networks, one after the other in turn."""
+    names = networks or ["baseline", "v2-32ch"]
+    cases = [_case(name, batch, input_size, precision) for name in names]
+    half = _half(only)
+    _show(lambda: benches.steps(cases, _say, half, devices, repeats), results, as_json)
 
-    How many steps to take between two returns to Python is measured, too, and a run on the same
-    kind of GPU under TensorFlow then takes the best number that RESULTS/bench has.
 
-    Written below RESULTS/bench, under a name with the device, backend, precision and time.
-    Nothing else should be running.
+@app.command("table", cls=Command)
+def table(
+    only: Only = None,
+    batch: Batch = 32,
+    input_size: InputSize = 32,
+    precision: Precision = "auto",
+    devices: Devices = "1",
+    repeats: Repeats = benches.REPEATS,
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure the same of the baseline, V1 and V2 of every Ch, beside Computations."""
+    from kreproduce.bench.case import of_the_paper
+
+    cases = [_case(name, batch, input_size, precision) for name in of_the_paper()]
+    half = _half(only)
+    _show(lambda: benches.steps(cases, _say, half, devices, repeats, "table"), results, as_json)
+
+
+@app.command("memory", cls=Command)
+def memory(
+    network: Network = "v2-32ch",
+    batch: Batch = 32,
+    input_size: InputSize = 224,
+    precision: Precision = "auto",
+    devices: OneDevice = "1",
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure the memory that training takes on as many images as malaria has."""
+    measured = _case(network, batch, input_size, precision)
+    _show(lambda: benches.memory(measured, _say, devices), results, as_json)
+
+
+@app.command("start-up", cls=Command)
+def start_up(
+    repeats: Repeats = benches.REPEATS,
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure how long commands take to start, beside a bare Python and TensorFlow's import."""
+    _show(lambda: benches.start_up(_say, repeats), results, as_json)
+
+
+@app.command("parallel", cls=Command)
+def parallel(
+    network: Network = "v2-32ch",
+    runs: Annotated[
+        str, typer.Option(metavar="1,2,4", help="How many trainings, one measurement each.")
+    ] = "1,2,4",
+    batch: Batch = 32,
+    input_size: InputSize = 32,
+    precision: Precision = "auto",
+    devices: OneDevice = "1",
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure what several trainings in parallel do together on one device."""
+    measured, numbers = _case(network, batch, input_size, precision), _numbers(runs, "--runs")
+    _show(lambda: benches.parallel(measured, numbers, _say, devices), results, as_json)
+
+
+@app.command("steps-per-execution", cls=Command)
+def steps_per_execution(
+    network: Network = "v2-32ch",
+    steps: Annotated[
+        str, typer.Option(metavar="1,2,4,8", help="How many steps, one measurement each.")
+    ] = "1,2,4,8,16,32",
+    batch: Batch = 32,
+    input_size: InputSize = 32,
+    precision: Precision = "auto",
+    devices: Devices = "1",
+    repeats: Repeats = benches.REPEATS,
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure how many training steps to take between two returns to Python.
+
+    A run on the same kind of GPU under TensorFlow then takes the best number that RESULTS/bench
+    has.
     """
+    measured, numbers = _case(network, batch, input_size, precision), _numbers(steps, "--steps")
+    _show(
+        lambda: benches.steps_per_execution(measured, numbers, _say, devices, repeats),
+        results,
+        as_json,
+    )
+
+
+def _case(name: str, batch: int, input_size: int, precision: str) -> "Case":
     from kreproduce.bench import case
-    from kreproduce.bench import results as written
 
-    benches = {
-        "--table": table,
-        "--start-up": start_up,
-        "--memory": memory,
-        "--at-once": at_once,
-        "--steps-per-execution": per_execution,
-    }
-    given = {
-        "NETWORK": networks,
-        "--batch": batch,
-        "--input-size": input_size,
-        "--precision": precision,
-        "--training": training,
-        "--inference": inference,
-        "--repeats": repeats,
-        "--devices": devices,
-    }
-    asked = _asked(benches, given)
-    numbers = _numbers(at_once, "--at-once") if at_once is not None else ()
-    steps = _numbers(per_execution, "--steps-per-execution") if per_execution is not None else ()
-    cases = [
-        case.of(
-            name,
-            batch=32 if batch is None else batch,
-            input_size=(224 if memory else 32) if input_size is None else input_size,
-            precision="auto" if precision is None else precision,
-        )
-        for name in networks or (case.of_the_paper() if table else _COMPARED)
-    ]
-    of_one = ("--memory", "--at-once", "--steps-per-execution")
-    if asked in of_one and networks and len(networks) > 1:
-        raise SettingsError(f"{asked} measures one network, and {len(networks)} were given")
-    backend.check()
-    backend.tune()
-    written.check_writable(results)
-    where, times = devices or "1", repeats or 15
-    if start_up:
-        found = _start_up(times)
-    elif memory:
-        found = _memory(cases[-1], where)
-    elif numbers:
-        found = _at_once(cases[-1], numbers, where)
-    elif steps:
-        found = _per_execution(cases[-1], steps, where, times)
-    else:
-        forms = [
-            *(["training"] if training or not inference else []),
-            *(["inference", "folded"] if inference or not training else []),
-        ]
-        found = _networks("table" if table else "steps", cases, forms, where, times)
-    print(found.json() if as_json else found.text(), end="")
-    path = found.write(results)
-    _say(f"written to {path} and {path.with_suffix('.json').name}")
+    return case.of(name, batch=batch, input_size=input_size, precision=precision)
 
 
-# What a bench other than the plain one has no use for.
-_WITHOUT = {
-    "--table": {"NETWORK"},
-    "--start-up": {"NETWORK", "--batch", "--input-size", "--precision", "--devices"},
-    "--memory": {"--repeats"},
-    "--at-once": {"--repeats"},
-    "--steps-per-execution": set(),
-}
-
-
-def _asked(benches: dict[str, Any], given: dict[str, Any]) -> str | None:
-    """Return the one bench that was asked for; None for the plain one.
-
-    Raises:
-        SettingsError: there are two, or an option has no meaning for it.
-    """
-    asked = [name for name, value in benches.items() if value not in (None, False)]
-    if len(asked) > 1:
-        raise SettingsError(f"{asked[0]} and {asked[1]} are two benches; ask for one at a time")
-    if not asked:
-        return None
-    unused = _WITHOUT[asked[0]] | ({"--training", "--inference"} if asked != ["--table"] else set())
-    for name, value in given.items():
-        if name in unused and value not in (None, False):
-            raise SettingsError(f"{name} has no meaning for {asked[0]}; leave it out")
-    return asked[0]
+def _half(text: str | None) -> benches.Half | None:
+    known = {half: half for half in get_args(benches.Half)}
+    if text is not None and text not in known:
+        raise SettingsError(f"--only {quoted(text)} is no half of it: {nearest(text, known)}")
+    return known[text] if text is not None else None
 
 
 def _numbers(text: str, option: str) -> list[int]:
@@ -174,103 +186,13 @@ def _numbers(text: str, option: str) -> list[int]:
     return list(dict.fromkeys(int(part) for part in parts))
 
 
-def _start_up(repeats: int) -> "Findings":
-    if backend.name() != "tensorflow":
-        raise SettingsError("--start-up compares with TensorFlow's import; unset KERAS_BACKEND")
-    conditions = _begin(CPU, "float32")[1]
-    from kreproduce.bench import startup
-    from kreproduce.bench.results import Findings
-
-    rows = startup.measure(repeats, _say)
-    return Findings("start-up", conditions, rows, startup.shown(rows))
-
-
-def _memory(case: "Case", devices: str) -> "Findings":
-    scheduling.as_batch()
-    found, conditions = _begin(devices, case)
-    _check_one(found, "--memory")
-    from kreproduce.bench import memory
-    from kreproduce.bench.results import Findings
-
-    rows = memory.measure(case, found, _say)
-    return Findings("memory", conditions | {"network": case.name}, rows, memory.shown(rows))
-
-
-def _at_once(case: "Case", numbers: Sequence[int], devices: str) -> "Findings":
-    from kreproduce.bench import parallel
-    from kreproduce.bench.results import Findings
-
-    parallel.leave_room()
-    found, conditions = _begin(devices, case)
-    _check_one(found, "--at-once")
-    rows = parallel.measure(case, numbers, devices, _say)
-    return Findings("at-once", conditions, rows, parallel.shown(rows))
-
-
-def _per_execution(case: "Case", numbers: Sequence[int], devices: str, repeats: int) -> "Findings":
-    scheduling.as_batch()
-    scheduling.keep_memory()
-    found, conditions = _begin(devices, case)
-    from kreproduce.bench import steps_per_execution as bench
-    from kreproduce.bench.results import Findings
-    from kreproduce.training.steps_per_execution import NAME
-
-    rows = bench.measure(case, numbers, found, repeats, _say)
-    return Findings(NAME, conditions, rows, bench.shown(rows))
-
-
-def _networks(
-    what: str, cases: Sequence["Case"], forms: Sequence[str], devices: str, repeats: int
-) -> "Findings":
-    scheduling.as_batch()
-    scheduling.keep_memory()
-    found, conditions = _begin(devices, cases[0])
-    if forms != ["training"]:
-        _check_one(found, "inference")
-    from kreproduce.bench import memory, networks
-    from kreproduce.bench.results import Findings
-    from kreproduce.training.devices import peak_memory
-    from kreproduce.training.out_of_memory import memory_of
-
-    rows = networks.measure(cases, forms, found, repeats, _say)
-    first = cases[0].experiment
-    # Before the estimates, which copy a gigabyte on a GPU.
-    conditions |= {
-        "batch": first.batch_size,
-        "input_size": first.input_size,
-        "peak_host_bytes_of_all_networks": memory.peak_host_memory(),
-        "peak_device_bytes_of_all_networks": peak_memory(found),
-    }
-    try:
-        with memory_of(first):
-            conditions |= networks.projected(cases, rows, found)
-    except OutOfMemoryError:  # what was measured is kept
-        _say("the estimates are left out: the networks leave no memory to measure its speed in")
-    return Findings(what, conditions, rows, networks.shown(rows))
-
-
-def _check_one(devices: "Devices", what: str) -> None:
-    if len(devices.names) > 1:
-        raise SettingsError(f"{what} is measured on one device; leave --devices out, or name one")
-
-
-def _begin(devices: str, measured: "Case | str") -> "tuple[Devices, dict[str, Any]]":
-    """Return the devices, and the conditions as they are before anything is measured."""
-    with quiet.standard_error():
-        from kreproduce.bench import conditions
-        from kreproduce.training.devices import find
-
-    found = find(devices)
-    if isinstance(measured, str):
-        precision = measured
-    else:
-        experiment = measured.experiment
-        precision = experiment.gpu_precision if found.gpu else experiment.cpu_precision
-    begun = conditions.of(found, precision)
-    cores = begun["cores_in_use_before"]
-    if is_busy(cores):
-        _say(f"warning: {cores} cores are in use: measured times will be off")
-    return found, begun
+def _show(measure: "Callable[[], Results]", results: Path, as_json: bool) -> None:
+    """Print and write what is measured, once it is known that it can be written."""
+    written.check_writable(results)
+    found = measure()
+    print(found.json() if as_json else found.text(), end="")
+    path = found.write(results)
+    _say(f"written to {path} and {path.with_suffix('.json').name}")
 
 
 def _say(text: str) -> None:

@@ -74,35 +74,6 @@ def test_a_copy_is_measured(monkeypatch):
     assert 1e7 < bandwidth.copied_a_second(gpu=False) < 1e13
 
 
-@pytest.mark.parametrize("fits", [True, False])
-def test_what_was_measured_is_kept_where_the_estimates_do_not_fit(monkeypatch, capsys, fits):
-    """And the peaks of the memory are those of the networks alone."""
-    from kreproduce.bench import memory, networks
-    from kreproduce.cli import bench
-    from kreproduce.system import scheduling
-    from kreproduce.training.devices import Devices
-
-    peaks = iter([7])
-
-    def estimate(cases, rows, devices):
-        assert next(peaks, None) is None
-        if not fits:
-            raise MemoryError
-        return {"copied_bytes_a_second": 5}
-
-    for name in ("as_batch", "keep_memory"):
-        monkeypatch.setattr(scheduling, name, lambda: None)
-    monkeypatch.setattr(bench, "_begin", lambda devices, measured: (Devices(False, ("CPU",)), {}))
-    monkeypatch.setattr(networks, "measure", lambda *_: [])
-    monkeypatch.setattr(networks, "projected", estimate)
-    monkeypatch.setattr(memory, "peak_host_memory", lambda: next(peaks))
-    measured = case.of("v2-32ch", batch=8, input_size=32, precision="float32")
-    found = bench._networks("steps", [measured], ["training"], "1", 2).conditions
-    assert found["peak_host_bytes_of_all_networks"] == 7
-    assert ("copied_bytes_a_second" in found) == fits
-    assert ("estimates are left out" in capsys.readouterr().err) != fits
-
-
 def test_what_a_bench_adds_to_its_rows(monkeypatch):
     """From the times measured alone; other forms than training say nothing of steps."""
     from kreproduce.bench import networks

@@ -41,4 +41,4 @@ def test_every_stage_is_measured(monkeypatch):
     # Linux counts the pages of each thread apart, and is out by a few.
     assert all(later >= earlier - 2**20 for earlier, later in pairwise(peaks))
     assert peaks[1] - peaks[0] < 4 * 276 * 224 * 224 * 3  # nothing of them in floats
-    assert len(memory.shown(rows)) == 4
+    assert len(memory.cells(rows)) == 4

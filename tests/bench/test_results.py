@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kreproduce.bench.results import Findings, check_writable
+from kreproduce.bench.results import Results, check_writable
 from kreproduce.errors import StorageError
 from kreproduce.system import files
 
@@ -17,8 +17,8 @@ CONDITIONS = {
     "tensor_float_32": None,
     "versions": {"keras": "3.15.1", "jax": None},
 }
-FOUND = Findings("at-once", CONDITIONS, [{"seconds": 1 / 3}], [{"network": "a", "s": "0.333"}])
-NAME = "at-once-amd_epyc_9b45_2_x_2_cores-tensorflow-mixed_bfloat16-20260102T030405Z"
+FOUND = Results("parallel", CONDITIONS, [{"seconds": 1 / 3}], [{"network": "a", "s": "0.333"}])
+NAME = "parallel-amd_epyc_9b45_2_x_2_cores-tensorflow-mixed_bfloat16-20260102T030405Z"
 
 
 def test_the_name_carries_the_conditions(tmp_path):
@@ -30,7 +30,7 @@ def test_the_name_carries_the_conditions(tmp_path):
 def test_the_json_has_everything_and_the_text_what_is_known(tmp_path):
     path = FOUND.write(tmp_path)
     written = json.loads(path.with_suffix(".json").read_text())
-    assert written == {"bench": "at-once", "conditions": CONDITIONS, "rows": [{"seconds": 1 / 3}]}
+    assert written == {"bench": "parallel", "conditions": CONDITIONS, "rows": [{"seconds": 1 / 3}]}
     text = path.read_text()
     assert "precision: mixed_bfloat16" in text
     assert "cores in use before: 0.1" in text

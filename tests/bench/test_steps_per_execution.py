@@ -7,7 +7,7 @@ import pytest
 from helpers.recorded import CONDITIONS, begin
 
 from kreproduce.bench import case, steps_per_execution
-from kreproduce.bench.steps_per_execution import choose, shown
+from kreproduce.bench.steps_per_execution import cells, choose
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs.folder import RunFolder
 from kreproduce.training.steps_per_execution import NAME, apply, begun_with, measured
@@ -124,4 +124,4 @@ def test_each_number_is_measured():
     assert len(said) == 2
     for row in rows:
         assert row["images_a_second"] == pytest.approx(2 / row["seconds"])
-    assert [row["steps per execution"] for row in shown(rows)] == ["1", "3"]
+    assert [row["steps per execution"] for row in cells(rows)] == ["1", "3"]

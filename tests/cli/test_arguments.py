@@ -65,8 +65,8 @@ def test_a_file_where_results_are_wanted(line, tmp_path):
 
 
 WITHOUT_A_MEANING = {
-    "pixels of the bench": (["bench", "--input-size", "0"], "input_size: 0 is refused"),
-    "images of the bench": (["bench", "--batch", "-1"], "batch_size: -1 is refused"),
+    "pixels of the bench": (["bench", "memory", "--input-size", "0"], "input_size: 0 is refused"),
+    "images of the bench": (["bench", "table", "--batch", "-1"], "batch_size: -1 is refused"),
     "runs at a time": (["sweep", "5", "--jobs", "99999999999"], "--jobs 99999999999: at most"),
     "a share of no number": (
         ["sweep", "5", "--ray", "auto", "--gpus-per-run", "nan"],
@@ -108,9 +108,10 @@ QUOTING = {
     "a shard": ["sweep", "5", "--shard", LONG],
     "seeds": ["sweep", "5", "--seeds", LONG],
     "a cluster": ["sweep", "5", "--ray", LONG],
-    "a network": ["bench", LONG],
-    "a way to compute": ["bench", f"v2-32ch:{LONG.replace(' ', '_')}"],
-    "runs at once": ["bench", "--at-once", LONG],
+    "a network": ["bench", "steps", LONG],
+    "a way to compute": ["bench", "parallel", f"v2-32ch:{LONG.replace(' ', '_')}"],
+    "runs in parallel": ["bench", "parallel", "--runs", LONG],
+    "a half": ["bench", "steps", "--only", LONG],
     "results": ["status", "--results", LONG],
 }
 

@@ -7,29 +7,28 @@ import pytest
 from kreproduce.cli import bench
 
 REFUSED = {
-    "unknown network": (["v3-32ch"], "'v3-32ch' is no network"),
-    "unknown way": (["v2-32ch:fast"], "groups are computed auto, dense"),
-    "two benches": (["--table", "--start-up"], "--table and --start-up are two benches"),
-    "networks for the table": (["v2-4ch", "--table"], "NETWORK has no meaning for --table"),
-    "networks for starting": (["v2-4ch", "--start-up"], "NETWORK has no meaning for --start-up"),
-    "two networks": (["v2-4ch", "v2-8ch", "--memory"], "--memory measures one network"),
-    "an unused option": (["--memory", "--repeats", "3"], "--repeats has no meaning for --memory"),
-    "an unused form": (["--at-once", "1", "--inference"], "--inference has no meaning for --at"),
-    "no number": (["--at-once", "two"], "--at-once takes numbers of 1 to 64 such as 1,2,4"),
-    "none at once": (["--at-once", "0"], "--at-once takes numbers of 1 to 64"),
-    "no steps": (
-        ["--steps-per-execution", "1,x"],
-        "--steps-per-execution takes numbers of 1 to 64",
-    ),
-    "two networks of one": (
-        ["v2-4ch", "v2-8ch", "--steps-per-execution", "1,8"],
-        "--steps-per-execution measures one network",
-    ),
-    "nothing": (["--at-once", ","], "--at-once takes numbers of 1 to 64"),
-    "batch of 0": (["--batch", "0"], "batch_size: 0 is refused"),
-    "too small an input": (["--input-size", "1"], "an input of 1 pixel"),
-    "precision": (["--precision", "half"], "precision: 'half' is refused"),
-    "no repeat": (["--repeats", "0"], "Invalid value for '--repeats'"),
+    "unknown network": (["steps", "v3-32ch"], "'v3-32ch' is no network"),
+    "unknown way": (["steps", "v2-32ch:fast"], "groups are computed auto, dense"),
+    "unknown half": (["steps", "--only", "trainig"], "--only 'trainig' is no half of it: did you"),
+    "networks for the table": (["table", "v2-4ch"], "Got unexpected extra argument(s) (v2-4ch)"),
+    "networks for starting": (["start-up", "v2-4ch"], "Got unexpected extra argument(s) (v2-4ch)"),
+    "two networks": (["memory", "v2-4ch", "v2-8ch"], "Got unexpected extra argument(s) (v2-8ch)"),
+    "an unused option": (["memory", "--repeats", "3"], "No such option: --repeats"),
+    "an unused half": (["parallel", "--only", "inference"], "No such option: --only"),
+    "no number": (["parallel", "--runs", "two"], "--runs takes numbers of 1 to 64 such as 1,2,4"),
+    "none in parallel": (["parallel", "--runs", "0"], "--runs takes numbers of 1 to 64"),
+    "nothing": (["parallel", "--runs", ","], "--runs takes numbers of 1 to 64"),
+    "no steps": (["steps-per-execution", "--steps", "1,x"], "--steps takes numbers of 1 to 64"),
+    "batch of 0": (["steps", "--batch", "0"], "batch_size: 0 is refused"),
+    "too small an input": (["table", "--input-size", "1"], "an input of 1 pixel"),
+    "precision": (["parallel", "--precision", "half"], "precision: 'half' is refused"),
+    "no repeat": (["start-up", "--repeats", "0"], "Invalid value for '--repeats'"),
+    # As they were called once.
+    "a network alone": (["baseline"], "No such command 'baseline'; see kreproduce bench --help"),
+    "the table": (["--table"], "No such option: --table; see kreproduce bench --help"),
+    "several at once": (["--at-once", "1,2"], "No such option: --at-once"),
+    "one half": (["steps", "--training"], "No such option: --training"),
+    "a command misspelt": (["paralel"], "No such command 'paralel'. Did you mean 'parallel'?"),
 }
 
 
@@ -44,12 +43,12 @@ def test_refusals(kreproduce, arguments, message):
 
 
 def test_a_number_that_is_given_twice_is_measured_once():
-    assert bench._numbers("4,2,4", "--at-once") == [4, 2]
+    assert bench._numbers("4,2,4", "--runs") == [4, 2]
 
 
 def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(kreproduce):
     (kreproduce.folder / "results").write_text("in the way")
-    result = kreproduce("bench")
+    result = kreproduce("bench", "start-up")
     assert result.code == 5
     assert "choose another place with --results" in result.message
     assert result.imported == []
@@ -57,7 +56,7 @@ def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(
 
 @pytest.mark.slow
 def test_a_refusal_of_the_devices_leaves_nothing(kreproduce):
-    result = kreproduce("bench", "--devices", "9")
+    result = kreproduce("bench", "steps", "--devices", "9")
     assert result.code == 2
     assert "--devices 9: this machine has " in result.message
     assert not list(kreproduce.folder.iterdir())
@@ -66,8 +65,8 @@ def test_a_refusal_of_the_devices_leaves_nothing(kreproduce):
 @pytest.mark.slow
 def test_steps(kreproduce):
     """The naive way is slower, as the facts have it; all of it is in the file."""
-    arguments = ["baseline", "v2-32ch", "v2-32ch:naive", "--training", "--batch", "16"]
-    result = kreproduce("bench", *arguments, "--repeats", "3", "--json")
+    arguments = ["baseline", "v2-32ch", "v2-32ch:naive", "--only", "training", "--batch", "16"]
+    result = kreproduce("bench", "steps", *arguments, "--repeats", "3", "--json")
     assert result.code == 0, result.message
     found = json.loads(result.output)
     (file,) = kreproduce.folder.glob("results/bench/steps-*-tensorflow-float32-*.json")
@@ -97,7 +96,8 @@ def test_steps(kreproduce):
 
 @pytest.mark.slow
 def test_inference(kreproduce):
-    result = kreproduce("bench", "v2-16ch", "--inference", "--batch", "2", "--repeats", "2")
+    arguments = ["v2-16ch", "--only", "inference", "--batch", "2", "--repeats", "2"]
+    result = kreproduce("bench", "steps", *arguments)
     assert result.code == 0, result.message
     lines = result.output.splitlines()
     assert [line.split()[:2] for line in lines if line.startswith("v2-16ch")] == [
@@ -108,12 +108,12 @@ def test_inference(kreproduce):
 
 
 @pytest.mark.slow
-def test_several_at_once(kreproduce):
-    arguments = ["v2-2ch", "--at-once", "1,2", "--batch", "2", "--json"]
-    result = kreproduce("bench", *arguments)
+def test_several_in_parallel(kreproduce):
+    arguments = ["v2-2ch", "--runs", "1,2", "--batch", "2", "--json"]
+    result = kreproduce("bench", "parallel", *arguments)
     assert result.code == 0, result.message
     one, two = json.loads(result.output)["rows"]
-    assert [one["at_once"], two["at_once"]] == [1, 2]
+    assert [one["runs"], two["runs"]] == [1, 2]
     assert len(two["images_a_second_of_each"]) == 2
     assert two["images_a_second"] == pytest.approx(sum(two["images_a_second_of_each"]))
     assert two["times_the_first"] == pytest.approx(two["images_a_second"] / one["images_a_second"])
@@ -121,7 +121,7 @@ def test_several_at_once(kreproduce):
 
 @pytest.mark.slow
 def test_start_up(kreproduce):
-    result = kreproduce("bench", "--start-up", "--repeats", "1", "--json")
+    result = kreproduce("bench", "start-up", "--repeats", "1", "--json")
     assert result.code == 0, result.message
     rows = {row["what"]: row for row in json.loads(result.output)["rows"]}
     assert rows["bare Python"]["times_bare_python"] == 1

@@ -23,7 +23,7 @@ def machine(kreproduce, nvidia_smi, monkeypatch):
         ["run", "one.yaml"],
         ["run", "cifar10", "--ch", "4"],  # before it is downloaded
         ["sweep", "one.yaml", "5"],  # and none of its runs starts
-        ["bench", "baseline", "--training"],
+        ["bench", "steps", "baseline", "--only", "training"],
     ],
     ids=" ".join,
 )

@@ -118,7 +118,7 @@ def test_the_cpu_is_measured_on_machines_with_gpus_too(make, nvidia_smi):
     nvidia_smi(says(TWO_GPUS))
     lines = [line for line in make("bench").splitlines() if "kreproduce bench" in line]
     assert lines
-    assert all(("--devices cpu" in line) != ("--start-up" in line) for line in lines)
+    assert all(("--devices cpu" in line) != ("bench start-up" in line) for line in lines)
 
 
 def test_both_environments_are_cleaned_away(make):

@@ -75,7 +75,7 @@ def test_the_cpu_is_taken_where_there_are_gpus(gpus, monkeypatch):
 
 
 def test_nvidias_libraries_are_loaded_before_tensorflow_looks_for_gpus(monkeypatch):
-    """In the processes of `bench --at-once`, too, which no command line has tuned."""
+    """In the processes of `bench parallel`, too, which no command line has tuned."""
     done = []
     monkeypatch.setattr(nvidia, "load_libraries", lambda: done.append("loaded"))
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: done.append("looked"))

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kreproduce.bench import machine
-from kreproduce.bench.machine import is_busy, used
+from kreproduce.bench import conditions
+from kreproduce.bench.conditions import cores_in_use, is_busy
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="nobody counts it here")
 def test_a_process_that_computes_is_seen():
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        cores = used()
+        cores = cores_in_use()
     finally:
         busy.kill()
         busy.wait()
@@ -25,9 +25,9 @@ def test_a_process_that_computes_is_seen():
 @pytest.mark.parametrize("content", ["", "cpu", "cpu a b c d e", "cpu 0 0 0 0 0 0 0 0 0 0"])
 def test_where_nothing_is_counted(content, tmp_path, monkeypatch):
     (tmp_path / "stat").write_text(content)
-    monkeypatch.setattr(machine, "_SECONDS", 0.0)
-    monkeypatch.setattr(machine, "Path", lambda name: tmp_path / "stat")
-    assert used() is None
+    monkeypatch.setattr(conditions, "_SECONDS", 0.0)
+    monkeypatch.setattr(conditions, "Path", lambda name: tmp_path / "stat")
+    assert cores_in_use() is None
 
 
 def test_what_is_busy():
