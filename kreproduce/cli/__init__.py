@@ -34,15 +34,14 @@ app = typer.Typer(
     name=NAME,
     help="Reproduce kEffNet-B0 V2 (Entropy 2022, 24, 1264).",
     epilog=f"Exit codes: {faults.EXIT_CODES}",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:  # as where a shell asks how to complete the line
         print(f"kreproduce {__version__}")
         raise typer.Exit
 

@@ -28,6 +28,8 @@ class Command(TyperCommand):
         Raises:
             SettingsError: a value is empty or no folder.
         """
+        if ctx.resilient_parsing:  # a shell asks how to complete it
+            return super().parse_args(ctx, args)
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         for parameter in [] if given.get("help") else self.params:
             name = parameter.name or ""

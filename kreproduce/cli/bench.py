@@ -9,6 +9,7 @@ import typer
 
 from kreproduce.bench import benches
 from kreproduce.bench import results as written
+from kreproduce.cli import completion
 from kreproduce.cli.arguments import Command
 from kreproduce.errors import SettingsError
 from kreproduce.text import nearest, quoted
@@ -32,21 +33,48 @@ _NAMES = (
 )
 Networks = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NETWORK", help=f"{_NAMES}; default: baseline v2-32ch."),
+    typer.Argument(
+        metavar="NETWORK",
+        help=f"{_NAMES}; default: baseline v2-32ch.",
+        autocompletion=completion.networks,
+    ),
 ]
-Network = Annotated[str, typer.Argument(metavar="NETWORK", help=f"{_NAMES}.")]
+Network = Annotated[
+    str, typer.Argument(metavar="NETWORK", help=f"{_NAMES}.", autocompletion=completion.networks)
+]
 Batch = Annotated[int, typer.Option(help="Images per step.")]
 InputSize = Annotated[int, typer.Option(help="Pixels of a side.")]
-Precision = Annotated[str, typer.Option(help="auto, float32, mixed_float16 or mixed_bfloat16.")]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="auto, float32, mixed_float16 or mixed_bfloat16.",
+        autocompletion=completion.precisions,
+    ),
+]
 Only = Annotated[
-    str | None, typer.Option(metavar="HALF", help="training or inference; default: both.")
+    str | None,
+    typer.Option(
+        metavar="HALF",
+        help="training or inference; default: both.",
+        autocompletion=completion.halves,
+    ),
 ]
 Repeats = Annotated[int, typer.Option(min=1, max=10_000, help="Of each measurement.")]
 Devices = Annotated[
-    str, typer.Option(metavar="all|N|LIST|cpu", help="What to measure on; same as for `run`.")
+    str,
+    typer.Option(
+        metavar="all|N|LIST|cpu",
+        help="What to measure on; same as for `run`.",
+        autocompletion=completion.among("all", "cpu"),
+    ),
 ]
 OneDevice = Annotated[
-    str, typer.Option(metavar="N|LIST|cpu", help="The one to measure on; same as for `run`.")
+    str,
+    typer.Option(
+        metavar="N|LIST|cpu",
+        help="The one to measure on; same as for `run`.",
+        autocompletion=completion.among("cpu"),
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ResultsFolder = Annotated[

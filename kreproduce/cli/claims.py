@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kreproduce.cli import completion
 from kreproduce.errors import SettingsError
 from kreproduce.text import printable
 
@@ -21,6 +22,7 @@ def claims(
             metavar="FORMAT",
             help="text (default), markdown, csv or json; with --write: all of them. Or report: "
             "docs/reproduction.md, all that was reproduced and what not.",
+            autocompletion=completion.claims_formats,
         ),
     ] = None,
     write: Annotated[

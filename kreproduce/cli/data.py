@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kreproduce.cli import completion
 from kreproduce.cli.arguments import Command
 from kreproduce.cli.download import Download
 from kreproduce.errors import DataError, SettingsError
@@ -28,6 +29,7 @@ Dataset = Annotated[
         metavar="DATASET",
         help="cifar10, cifar10-heldout, malaria, colorectal_histology or digits; with --data-dir "
         "any name.",
+        autocompletion=completion.datasets,
     ),
 ]
 DataDir = Annotated[
@@ -49,6 +51,7 @@ def prepare(
             metavar="DATASET",
             help="cifar10, cifar10-heldout, malaria or colorectal_histology; with --folder any "
             "name.",
+            autocompletion=completion.datasets,
         ),
     ],
     archive: Annotated[

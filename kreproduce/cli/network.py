@@ -5,11 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
+from kreproduce.cli import completion
+
 
 def network(
     ch: Annotated[int | None, typer.Option(help="Channels per group, Ch.")] = None,
-    variant: Annotated[str | None, typer.Option(help="baseline, v1 or v2 (default).")] = None,
-    size: Annotated[str, typer.Option(help="B0 to B7.")] = "B0",
+    variant: Annotated[
+        str | None,
+        typer.Option(help="baseline, v1 or v2 (default).", autocompletion=completion.variants),
+    ] = None,
+    size: Annotated[str, typer.Option(help="B0 to B7.", autocompletion=completion.sizes)] = "B0",
     no_l: Annotated[bool, typer.Option("--no-l", help="Leave out layer L.")] = False,
     relu: Annotated[bool, typer.Option("--relu", help="ReLU instead of swish.")] = False,
     classes: Annotated[int, typer.Option(help="Outputs of the classifier.")] = 10,
@@ -20,7 +25,11 @@ def network(
         int, typer.Option(help="First strides to skip; 3 on CIFAR-10's 32x32.")
     ] = 0,
     padding: Annotated[
-        str, typer.Option(help="Of odd sizes: as the paper counted, or trained.")
+        str,
+        typer.Option(
+            help="Of odd sizes: as the paper counted, or trained.",
+            autocompletion=completion.paddings,
+        ),
     ] = "counted",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

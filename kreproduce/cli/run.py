@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kreproduce.cli import completion
 from kreproduce.cli.download import Download
 
 if TYPE_CHECKING:
@@ -19,12 +20,18 @@ def run(
         str,
         typer.Argument(
             metavar="DATASET|FILE.yaml",
+            autocompletion=completion.datasets,
             help="cifar10, cifar10-heldout, malaria, colorectal_histology or digits; with "
             "--data-dir any name; or a file of settings.",
         ),
     ],
-    variant: Annotated[str | None, typer.Option(help="baseline, v1 or v2 (default).")] = None,
-    size: Annotated[str | None, typer.Option(help="B0 (default) to B7.")] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="baseline, v1 or v2 (default).", autocompletion=completion.variants),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="B0 (default) to B7.", autocompletion=completion.sizes)
+    ] = None,
     ch: Annotated[int | None, typer.Option(help="Channels per group, Ch.")] = None,
     no_l: Annotated[bool, typer.Option("--no-l", help="Leave out layer L.")] = False,
     relu: Annotated[bool, typer.Option("--relu", help="ReLU instead of swish.")] = False,
@@ -34,7 +41,11 @@ def run(
     epochs: Annotated[int | None, typer.Option(help="Default: the paper's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Default: 1.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="auto (default), float32, mixed_float16, mixed_bfloat16.")
+        str | None,
+        typer.Option(
+            help="auto (default), float32, mixed_float16, mixed_bfloat16.",
+            autocompletion=completion.precisions,
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Take only so many training images; never in a table.")
@@ -51,7 +62,13 @@ def run(
         str | None, typer.Option(help="What to call images that are not the original ones.")
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other setting.",
+            autocompletion=completion.settings,
+        ),
     ] = None,
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
     dry_run: Annotated[
@@ -63,7 +80,9 @@ def run(
     devices: Annotated[
         str,
         typer.Option(
-            metavar="all|N|LIST|cpu", help="GPUs that share each batch, say 2 or 0,3; or the CPU."
+            metavar="all|N|LIST|cpu",
+            help="GPUs that share each batch, say 2 or 0,3; or the CPU.",
+            autocompletion=completion.among("all", "cpu"),
         ),
     ] = "all",
     sync_bn: Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kreproduce.cli import completion
 from kreproduce.errors import ExitCode, SettingsError
 from kreproduce.system.interruption import Interrupted, Interruptions
 from kreproduce.text import quoted
@@ -23,6 +24,7 @@ def sweep(
         typer.Argument(
             metavar="N|all|FILE.yaml|FOLDER...",
             help="Tables 2 and 4 to 8, settings files, or a folder of them (one called 5: ./5).",
+            autocompletion=completion.targets,
         ),
     ],
     only: Annotated[
@@ -42,13 +44,22 @@ def sweep(
     ] = None,
     ray: Annotated[
         str | None,
-        typer.Option(metavar="auto|HOST:PORT", help="Run them on this Ray cluster instead."),
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Run them on this Ray cluster instead.",
+            autocompletion=completion.among("auto"),
+        ),
     ] = None,
     gpus_per_run: Annotated[
         float | None, typer.Option(help="With --ray: 0.5 has two runs share a GPU; default: 1.")
     ] = None,
     devices: Annotated[
-        str, typer.Option(metavar="all|cpu", help="cpu: no run takes a GPU.")
+        str,
+        typer.Option(
+            metavar="all|cpu",
+            help="cpu: no run takes a GPU.",
+            autocompletion=completion.among("all", "cpu"),
+        ),
     ] = "all",
     shard: Annotated[
         str | None,
@@ -62,7 +73,13 @@ def sweep(
     ] = None,
     data_name: Annotated[str | None, typer.Option(help="Same as for `run`.")] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Same as for `run`.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Same as for `run`.",
+            autocompletion=completion.settings,
+        ),
     ] = None,
     results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = Path("results"),
     dry_run: Annotated[

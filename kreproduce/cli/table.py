@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kreproduce.cli import completion
 from kreproduce.errors import SettingsError
 from kreproduce.text import printable, quoted
 
@@ -21,7 +22,9 @@ def table(
     number: Annotated[
         str,
         typer.Argument(
-            metavar="N|all|recorded", help="1 to 8, all of them, or whatever was recorded."
+            metavar="N|all|recorded",
+            help="1 to 8, all of them, or whatever was recorded.",
+            autocompletion=completion.tables,
         ),
     ],
     form: Annotated[
@@ -30,6 +33,7 @@ def table(
             "--format",
             metavar="FORMAT",
             help="text (default), markdown, csv, latex or json; with --write: markdown and csv.",
+            autocompletion=completion.table_formats,
         ),
     ] = None,
     as_printed: Annotated[

@@ -296,14 +296,17 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def _check_known(values: dict[str, Any]) -> None:
-    known = [*Experiment.model_fields, _HFLIP]
+def setting_names() -> list[str]:
+    """Return the names of all settings, as flags and files may have them."""
     inner = [f"augmentation.{name}" for name in Augmentation.model_fields]
+    return [*Experiment.model_fields, _HFLIP, *inner]
+
+
+def _check_known(values: dict[str, Any]) -> None:
+    known = setting_names()
     for key in values:
-        if key not in known and key not in inner:
-            raise SettingsError(
-                f"unknown setting {quoted(key)}; {nearest(str(key), known + inner)}"
-            )
+        if key not in known:
+            raise SettingsError(f"unknown setting {quoted(key)}; {nearest(str(key), known)}")
 
 
 def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
