@@ -26,7 +26,7 @@ NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 
-.PHONY: help run test test-slow faults gpu-check bench bench-gpu lint format tables audit check-tables clean
+.PHONY: help run test test-slow faults gpu-check bench bench-gpu lint format tables audit reference check-tables clean
 
 help:                         ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,10 @@ table-%: $(VENV)/ready        ## make table-5
 
 audit: $(VENV)/ready          ## recompute what the paper states
 	$(BIN)/kreproduce audit
+
+reference: $(VENV)/ready      ## write docs/cli.md, the reference of the command line, from the commands
+	$(BIN)/python -m kreproduce.cli.reference > docs/cli.md.new
+	mv docs/cli.md.new docs/cli.md
 
 check-tables: tables          ## fails if any of these is not what the records give
 	@git diff --exit-code --stat -- $(GENERATED)
