@@ -29,11 +29,15 @@ class Results:
     cells: list[dict[str, str]]
 
     @property
-    def name(self) -> str:
-        """The name of its files: the bench, the device, the backend, the precision, the time."""
-        conditions = (self.conditions[key] for key in ("device", "backend", "precision"))
+    def path(self) -> Path:
+        """Where its files are below results/bench, but for their suffix.
+
+        A folder for each day and device: what was measured there on one day belongs together.
+        """
         time = re.sub(r"[-:]|\+.*", "", self.conditions["time"])
-        return "-".join([self.bench, *map(_plain, conditions), f"{time}Z"])
+        backend, precision = (_plain(self.conditions[key]) for key in ("backend", "precision"))
+        folder = f"{time[:8]}-{_plain(self.conditions['device'])}"
+        return Path(folder, f"{self.bench}-{backend}-{precision}-{time}Z")
 
     def json(self) -> str:
         """Everything, as JSON."""
@@ -55,15 +59,15 @@ class Results:
         Raises:
             StorageError: the disk does not take them.
         """
-        folder = results / "bench"
-        with _storage(folder):
-            made = outputs.make_folder(folder)
+        stem = results / "bench" / self.path
+        with _storage(stem.parent):
+            made = outputs.make_folder(stem.parent)
             try:
-                files.write(folder / f"{self.name}.json", self.json().encode())
-                files.write(folder / f"{self.name}.txt", self.text().encode())
+                files.write(stem.with_name(f"{stem.name}.json"), self.json().encode())
+                files.write(stem.with_name(f"{stem.name}.txt"), self.text().encode())
             finally:
                 outputs.remove_empty(made)
-        return folder / f"{self.name}.txt"
+        return stem.with_name(f"{stem.name}.txt")
 
 
 def check_writable(results: Path) -> None:

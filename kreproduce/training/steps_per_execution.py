@@ -26,7 +26,7 @@ def measured(results: Path, device: str, devices: int, backend: str) -> int | No
         backend: of Keras.
     """
     found: list[tuple[str, int]] = []
-    for path in sorted((results / "bench").glob(f"{NAME}-*.json")):
+    for path in sorted((results / "bench").glob(f"*/{NAME}-*.json")):
         try:
             content = json.loads(path.read_bytes())
             conditions = content["conditions"]

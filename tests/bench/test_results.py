@@ -18,12 +18,13 @@ CONDITIONS = {
     "versions": {"keras": "3.15.1", "jax": None},
 }
 FOUND = Results("parallel", CONDITIONS, [{"seconds": 1 / 3}], [{"network": "a", "s": "0.333"}])
-NAME = "parallel-amd_epyc_9b45_2_x_2_cores-tensorflow-mixed_bfloat16-20260102T030405Z"
+FOLDER = "20260102-amd_epyc_9b45_2_x_2_cores"
+NAME = "parallel-tensorflow-mixed_bfloat16-20260102T030405Z"
 
 
 def test_the_name_carries_the_conditions(tmp_path):
     path = FOUND.write(tmp_path)
-    assert path == tmp_path / "bench" / f"{NAME}.txt"
+    assert path == tmp_path / "bench" / FOLDER / f"{NAME}.txt"
     assert sorted(file.name for file in path.parent.iterdir()) == [f"{NAME}.json", f"{NAME}.txt"]
 
 

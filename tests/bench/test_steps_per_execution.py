@@ -27,8 +27,8 @@ class Stand:
 def write(results, chosen, time="2026-01-02T00:00:00+00:00", **conditions):
     rows = [{"steps_per_execution": n, "chosen": n == chosen} for n in (1, 2, 4, 8, 16)]
     content = {"bench": NAME, "conditions": WHERE | {"time": time} | conditions, "rows": rows}
-    folder = results / "bench"
-    folder.mkdir(exist_ok=True)
+    folder = results / "bench" / "a-day-and-device"
+    folder.mkdir(parents=True, exist_ok=True)
     count = len(list(folder.iterdir()))
     (folder / f"{NAME}-{count}.json").write_text(json.dumps(content))
 
@@ -98,14 +98,14 @@ def test_a_run_writes_down_where_its_number_is_looked_for(tmp_path):
 )
 def test_a_file_that_is_no_such_measurement_is_passed_over(tmp_path, content):
     write(tmp_path, 16)
-    (tmp_path / "bench" / f"{NAME}-z.json").write_text(content)
+    (tmp_path / "bench" / "a-day-and-device" / f"{NAME}-z.json").write_text(content)
     assert measured(tmp_path, **WHERE) == 16
 
 
 @pytest.mark.parametrize("chosen", [0, -1, 65, "8", True, 8.0, None])
 def test_a_number_that_no_bench_chooses_is_passed_over(tmp_path, chosen):
     write(tmp_path, 16)
-    (path,) = (tmp_path / "bench").iterdir()
+    (path,) = (tmp_path / "bench").glob("*/*")
     content = json.loads(path.read_text())
     content["rows"] = [{"steps_per_execution": chosen, "chosen": True}]
     path.write_text(json.dumps(content))
