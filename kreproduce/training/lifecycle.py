@@ -263,9 +263,9 @@ class _Life:
         with self._report.training(
             experiment, learner.steps, learner.validation_steps, learner.computer, done
         ):
-            while self._progress.epoch < experiment.epochs:
+            for epoch in range(self._progress.epoch, experiment.epochs):
                 self._interruptions.check()
-                self._epoch(self._progress.epoch)
+                self._epoch(epoch)
 
     def _epoch(self, epoch: int) -> None:
         rate = learning_rate(epoch, self._experiment.cycle)

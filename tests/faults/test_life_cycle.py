@@ -221,6 +221,14 @@ def test_a_run_that_breaks_at_its_first_step_has_begun(tmp_path):
     assert places(train(tmp_path)) == [(0, 0), (0, 0)]
 
 
+def test_a_run_that_failed_before_and_is_killed_has_crashed(tmp_path):
+    results, killed = tmp_path / "results", tmp_path / "killed"
+    breaks(results, "fit", 3)
+    train(results, Struck(lambda: shutil.copytree(results, killed), "fit", 2))
+    (entry,) = status.read(killed)
+    assert (entry.state, entry.epoch, entry.step, entry.why) == ("crashed", 1, 2, None)
+
+
 def test_an_epoch_that_is_complete_is_on_disk(tmp_path):
     seen = []
 
@@ -384,7 +392,7 @@ def test_a_status_that_cannot_be_written_hides_nothing(tmp_path):
 
 @pytest.mark.parametrize("which", ["training", "validation"])
 def test_a_loss_that_is_no_number(which, tmp_path):
-    toy = Toy(validations=((NAN, 0.3),) if which == "validation" else VALIDATIONS)
+    toy = Toy(validations=((NAN, 0.3),) * EPOCHS if which == "validation" else VALIDATIONS)
     if which == "training":
         toy.means = lambda: Means(NAN, 0.3)
     with pytest.raises(DivergedError, match=f"the {which} loss of epoch 1 is not a finite number"):

@@ -55,6 +55,7 @@ class Toy:
                 return
 
     def means(self):
+        assert self.sums.any(), "no step of the epoch is done"
         return Means(*map(float, self.sums / STEPS))
 
     def validate(self, epoch):
