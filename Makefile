@@ -22,17 +22,23 @@ endif
 VENV := .venv$(if $(filter 1,$(GPU)),-gpu)
 BIN := $(VENV)/bin
 HAS_GPU := import sys; from kreproduce.system import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or make GPU=0 hides it")
-NEEDS_GPU = @$(BIN)/python -c '$(HAS_GPU)'
+NEEDS_GPU := $(if $(filter 1,$(GPU)),has-gpu)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
+NO_PYTHON := kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12
 
-.PHONY: help run test test-slow faults gpu-check bench bench-gpu lint format tables audit reference check-tables clean
+.PHONY: help has-gpu run test test-slow faults gpu-check bench bench-gpu lint format tables audit reference check-tables clean
 
 help:                         ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
-	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))
+# Before gigabytes of CUDA are installed for nothing: it takes no package.
+has-gpu: PYTHON_HERE = $(firstword $(PYTHON) $(wildcard $(BIN)/python))
+has-gpu:
+	@test -n "$(PYTHON_HERE)" || { echo "$(NO_PYTHON)"; exit 2; }
+	@$(PYTHON_HERE) -c '$(HAS_GPU)'
+
+run: $(NEEDS_GPU) $(VENV)/ready  ## a complete small experiment, offline, in a few minutes
 	$(BIN)/kreproduce run digits
 
 test: $(VENV)/ready           ## the fast tests
@@ -62,8 +68,7 @@ bench: $(VENV)/ready          ## measure this CPU; nothing else should be runnin
 	$(BIN)/kreproduce bench start-up --repeats 7
 
 WAYS := v2-32ch v2-32ch:dense v2-32ch:per_group v2-32ch:native
-bench-gpu: $(VENV)/ready      ## measure this GPU
-	$(NEEDS_GPU)
+bench-gpu: has-gpu $(VENV)/ready  ## measure this GPU
 	$(BIN)/kreproduce bench steps baseline $(WAYS) --only training --batch 64 --precision mixed_bfloat16
 	$(BIN)/kreproduce bench steps baseline $(WAYS) --only training --batch 64 --precision mixed_float16
 	$(BIN)/kreproduce bench parallel --batch 64 --precision mixed_bfloat16
@@ -91,18 +96,16 @@ reference: $(VENV)/ready      ## write docs/cli.md, the reference of the command
 	mv docs/cli.md.new docs/cli.md
 
 check-tables: tables          ## fails if any of these is not what the records give
-	@git diff --exit-code --stat -- $(GENERATED)
-	@test -z "$$(git status --porcelain -- $(GENERATED))"
+	@test -z "$$(git status --porcelain -- $(GENERATED) | tee /dev/stderr)" || { git diff --stat -- $(GENERATED); echo "kreproduce: in git these are not what the records in results/runs give, as they are now; commit them with these records, or check in a clone without runs of your own" >&2; exit 1; }
 
-sweep-%: $(VENV)/ready        ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
-	$(if $(filter 1,$(GPU)),$(NEEDS_GPU))
+sweep-%: $(NEEDS_GPU) $(VENV)/ready  ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
 	$(BIN)/kreproduce sweep $* $(SWEEP)
 
 EXTRAS := dev
 .venv-gpu/ready: EXTRAS := dev,cuda
 .venv-gpu/ready: requirements-cuda.lock
 .venv/ready .venv-gpu/ready: pyproject.toml requirements.lock
-	@test -n "$(PYTHON)" || { echo "kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)"; exit 2; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check $(addprefix --constraint ,$(filter %.lock,$^)) --editable '.[$(EXTRAS)]'
 	@touch $@

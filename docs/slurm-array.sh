@@ -18,5 +18,7 @@
 set -euo pipefail
 
 SHARDS=8 # as in --array above
+# Since version 22.05 srun does not take over what the job asked for.
+export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"
 
 exec srun kreproduce sweep "$@" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS"

@@ -211,7 +211,11 @@ def _print_failures(failures: "list[Failure]", runs: int) -> None:
         f"{len(failures)} of {so_many(runs)} failed; when that is mended, the same command goes on "
         "with them:"
     ]
+    by_reason: dict[str, list[Failure]] = {}  # one for all of them where there is no network, say
     for failure in failures:
-        where = f" ({failure.log})" if failure.log else ""
-        lines.append(f"  {failure.job.name}: {failure.why}{where}")
+        by_reason.setdefault(failure.why, []).append(failure)
+    for why, alike in by_reason.items():
+        for number, failure in enumerate(alike):
+            where = f" ({failure.log})" if failure.log else ""
+            lines.append(f"  {failure.job.name}: {'the same' if number else why}{where}")
     print("\n".join(lines), file=sys.stderr)

@@ -320,6 +320,20 @@ def test_what_can_only_be_refused_is_not_started(kreproduce, files):
     assert both.output.endswith("1 not started, because of --fail-fast\n")
 
 
+def test_a_reason_that_many_runs_have_is_said_once(kreproduce, files):
+    """As where there is no network: of 87 runs each would say it at length."""
+    three = names(kreproduce, files)
+    for name in three:
+        run = kreproduce.folder / "results" / "runs" / name
+        run.mkdir(parents=True)
+        (run / ("history.csv" if name != three[1] else "record.json")).touch()
+    message = kreproduce("sweep", *files).message.splitlines()
+    assert len(message) == 4
+    assert message[1].startswith(f"  {three[0]}: damaged: no checkpoint is left")
+    assert message[2] == f"  {three[2]}: the same"
+    assert message[3].startswith(f"  {three[1]}: damaged: ")
+
+
 @pytest.mark.slow
 def test_a_sweep_with_a_failed_and_a_killed_run_is_finished_by_the_next(kreproduce, files):
     runs = kreproduce.folder / "results" / "runs"

@@ -105,9 +105,11 @@ def test_what_asks_for_a_gpu_is_refused_without_one(make, nvidia_smi, monkeypatc
     """By what is run before it; as here, where it is hidden."""
     nvidia_smi(says(TWO_GPUS))
     lines = make("GPU=1", "run", "sweep-5", "bench-gpu").splitlines()
-    script, *others = [line for line in lines if "expects_gpu" in line]
-    assert others == [script] * 2
-    command = shlex.split(script.replace(".venv-gpu/bin/python", sys.executable))
+    (script,) = [line for line in lines if "expects_gpu" in line]
+    (setup,) = [line for line in lines if line.startswith(GPU[0])]
+    assert lines.index(script) < lines.index(setup)  # which takes gigabytes
+    assert not [line for line in make("GPU=0", "run", "sweep-5") if "expects_gpu" in line]
+    command = shlex.split(script)
     for chosen, code in [("-1", 1), ("0", 0)]:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -123,3 +125,34 @@ def test_the_cpu_is_measured_on_machines_with_gpus_too(make, nvidia_smi):
 
 def test_both_environments_are_cleaned_away(make):
     assert make("clean").split()[2:4] == [".venv", ".venv-gpu"]
+
+
+def test_tables_that_are_not_what_the_records_give_are_named_with_the_way_out(make, tmp_path):
+    """As where somebody has trained a run of his own; what would write them is left out."""
+    script = make("check-tables").partition("reproduction.md.new docs/reproduction.md\n")[2]
+    report = tmp_path / "docs" / "reproduction.md"
+    report.parent.mkdir()
+    report.touch()
+    tables = tmp_path / "results" / "tables"
+    tables.mkdir(parents=True)
+    (tables / "old.txt").touch()
+    git = ("git", "-c", "user.name=a", "-c", "user.email=b")
+    for command in (
+        ("init", "--quiet"),
+        ("add", "docs", "results"),
+        ("commit", "--quiet", "-m", "first"),
+    ):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+
+    def check():
+        return subprocess.run(
+            ["sh", "-c", script], cwd=tmp_path, check=False, capture_output=True, text=True
+        )
+
+    assert (check().returncode, check().stderr) == (0, "")
+    report.write_text("changed")
+    (tables / "new.txt").touch()
+    changed, new, sentence = check().stderr.splitlines()
+    assert (changed, new) == (" M docs/reproduction.md", "?? results/tables/new.txt")
+    assert sentence.startswith("kreproduce: in git these are not what the records")
+    assert check().returncode == 1

@@ -38,10 +38,10 @@ def test_the_campaign_takes_as_long_as_the_simulation_says(tables, tmp_path, mon
 
 
 def test_the_job_script_deals_out_the_whole_plan(kreproduce, tmp_path):
-    """With an srun that only runs what it is given."""
+    """With an srun that runs what it is given, if it is told the cores, and nothing else."""
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "srun").write_text('#!/bin/sh\nexec "$@"\n')
+    (tools / "srun").write_text('#!/bin/sh\n[ "$SRUN_CPUS_PER_TASK" = 4 ] && exec "$@"\n')
     (tools / "kreproduce").write_text(f'#!/bin/sh\nexec {sys.executable} -m kreproduce "$@"\n')
     for tool in tools.iterdir():
         tool.chmod(0o755)
@@ -49,7 +49,11 @@ def test_the_job_script_deals_out_the_whole_plan(kreproduce, tmp_path):
     first, last = script.partition("#SBATCH --array=")[2].splitlines()[0].split("-")
     parts = []
     for task in range(int(first), int(last) + 1):
-        own = {"PATH": f"{tools}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": str(task)}
+        own = {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "SLURM_ARRAY_TASK_ID": str(task),
+            "SLURM_CPUS_PER_TASK": "4",
+        }
         command = ["bash", str(DOCS / "slurm-array.sh"), "6", "--seeds", "1,2,3", "--dry-run"]
         output = subprocess.run(
             command, check=True, capture_output=True, text=True, cwd=tmp_path, env=os.environ | own
