@@ -9,7 +9,7 @@ LONGEST = 200
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `word`: the nearest known one, or all of them."""
+    """Return the end of a message about an unknown `word`: the nearest known one, or all."""
     known = list(known)
     close = difflib.get_close_matches(word[:LONGEST].lower(), known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"

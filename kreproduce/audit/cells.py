@@ -15,7 +15,7 @@ _GIVEN = ("ic", "f", "ch", "size", "model")
 
 
 def checks() -> Iterator[Check]:
-    """Return a check a cell."""
+    """Yield one check per cell."""
     for table in NUMBERS:
         yield from _counts(table)
         if table in paper.TRAINED:

@@ -14,7 +14,7 @@ RECOMPUTED: Mapping[str, Recomputed] = (
 
 
 def checks() -> Iterator[Check]:
-    """Return a check a claim, in the paper's order."""
+    """Yield one check per claim, in the paper's order."""
     for claim in paper.claims():
         found = _checked(claim, RECOMPUTED[claim.key]())
         yield replace(found, as_printed=claim.key in printed.RECOMPUTED)

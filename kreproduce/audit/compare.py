@@ -21,7 +21,7 @@ def percent(table: int, row: str, column: str) -> Value:
 
 
 def saved(table: int, row: str, column: str, decimals: int = 0) -> Value:
-    """Return what a row's cell is less than the baseline's, in percent of that."""
+    """Return by how much a row's cell is less than the baseline's, in percent of that."""
     whole = cell(table, "baseline", column)
     return share(whole - cell(table, row, column), whole, decimals)
 

@@ -55,7 +55,7 @@ def _example_last_group() -> Value:
 
 
 def _example_inputs_of_k2() -> Value:
-    """What all groups of the second path read: those of as many first groups of the first."""
+    """Count what all groups of path 2 read: the inputs of as many first groups of path 1."""
     k = _example()[0]
     return number(sum(map(len, k.inputs()[: k.remainder])))
 

@@ -43,7 +43,7 @@ def copied_a_second(*, gpu: bool) -> float:
 
 
 def bytes_of_step(experiment: Experiment, *, gpu: bool) -> int:
-    """An estimate of the bytes that a training step reads and writes, from the network's layers.
+    """Estimate the bytes that a training step reads and writes, from the network's layers.
 
     As if what is element by element were fused with what gives or takes it, and nothing were kept
     in caches:
@@ -73,7 +73,7 @@ def bytes_of_step(experiment: Experiment, *, gpu: bool) -> int:
 def hours_of_table(
     table: int, measured: Mapping[str, tuple[Experiment, float]], *, gpu: bool
 ) -> float:
-    """An estimate of the hours that a table's runs take, a seed each and one after the other.
+    """Estimate the hours that a table's runs take, one seed each, one after the other.
 
     A row's step takes as many bytes more than that of the network measured as `bytes_of_step`
     says; a row whose own network was measured goes by that one. A step without a gradient, as in

@@ -43,7 +43,7 @@ def measure(
 def projected(
     cases: Sequence[Case], rows: Iterable[dict[str, Any]], devices: Devices
 ) -> dict[str, Any]:
-    """What the memory copies, and the hours that Tables 4 and 5 take; empty without trainings.
+    """Return what the memory copies, and the hours of Tables 4 and 5; empty without trainings.
 
     Adds to each training's row which share of the copied bytes its step comes to, by an estimate.
     """

@@ -67,7 +67,7 @@ def measure(
 
 
 def choose(seconds: dict[int, float]) -> int:
-    """The smallest number of steps that is within 2% of the fastest, by the seconds of a step.
+    """Choose the fewest steps that are within 2% of the fastest, by the seconds of a step.
 
     >>> choose({1: 0.0100, 4: 0.0071, 8: 0.0070, 16: 0.0070})
     4

@@ -23,11 +23,11 @@ _NOTE = (
 
 
 def svg(protocols: Sequence[Matched]) -> bytes:
-    """A row of two panels for each protocol, parameters and computations; equal runs, equal bytes.
+    """Draw a row of two panels for each protocol: parameters and computations.
 
-    The paper's networks stand in grey in every panel: their protocol is another, unless the runs
-    are of it, so that only the order may be compared. Computations are those of the network
-    trained, but of runs of the paper's protocol as the paper counts them.
+    Equal runs give equal bytes. The paper's networks stand in grey in every panel: their protocol
+    is another, unless the runs are of it, so that only the order may be compared. Computations
+    are those of the network trained, but of runs of the paper's protocol as the paper counts them.
     """
     # matplotlib refuses to be imported under an unknown one; nothing here opens a window.
     os.environ["MPLBACKEND"] = "agg"
@@ -95,7 +95,7 @@ def _seeds(runs: Matched) -> str:
 
 
 def _printed(runs: Matched | None) -> list[Row]:
-    """The paper's networks on the same images, tested plainly; of CIFAR-10 without any runs."""
+    """Return the paper's networks on the same images, tested plainly; CIFAR-10's without runs."""
     dataset = runs.dataset if runs else "cifar10"
     epochs = runs.epochs if runs and runs.published else None
     return [

@@ -43,7 +43,7 @@ class Matched:
 
 
 def match(results: Path, found: Found) -> tuple[list[Matched], list[Skipped]]:
-    """The groups of runs below `results`, the largest first, and what is in none, with the reason.
+    """Return the groups of runs below `results`, the largest first, and who is in none, and why.
 
     Raises:
         StorageError: predictions cannot be read.

@@ -181,7 +181,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def rows(found: Report) -> Iterator[dict[str, Any]]:
-    """Return a row for each claim and protocol, in points of accuracy."""
+    """Yield a row for each claim and protocol, in points of accuracy."""
     for section in found.sections:
         for decision in section.decisions:
             yield {"protocol": section.runs.protocol, **_row(decision)}
@@ -190,7 +190,7 @@ def rows(found: Report) -> Iterator[dict[str, Any]]:
 
 
 def networks(runs: Matched) -> list[dict[str, Any]]:
-    """The networks of a protocol, without verdicts: accuracy in percent, differences in points."""
+    """Return one row per network of a protocol: accuracy in percent, differences in points."""
     table, compared = runs.table, []
     for label in table.networks:
         seeds = table.seeds(label)
@@ -267,7 +267,7 @@ def _note(decision: Decision) -> str:
 
 
 def _beside(found: Comparison) -> Iterator[str]:
-    """Return what is said beside the verdict, and decides nothing."""
+    """Yield what is said beside the verdict, and decides nothing."""
     if found.slope:
         yield f"from one to the next, on average: {signed(found.slope)}"
     for row, other, interval in found.each:

@@ -204,7 +204,7 @@ class Contrast:
         return int(seeds[enough.argmax()]) if enough.any() else None
 
     def paired(self, null: float) -> tuple[float, Interval] | None:
-        """The paired t test of these networks alone: p, and the interval; None for one seed."""
+        """Return p and the interval of the paired t test of these networks; None for one seed."""
         from scipy.stats import ttest_1samp
 
         if len(self.seeds) < 2 or self._is_constant:

@@ -167,7 +167,7 @@ def _location(dataset: str, data_dir: Path | None) -> "Location":
 
 
 def _print(findings: "Findings", location: "Location") -> None:
-    """Return what was found: a table of the classes, and the rest by line."""
+    """Print what was found: a table of the classes, then the rest line by line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

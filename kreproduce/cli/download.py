@@ -35,7 +35,7 @@ class Download:
         self._end()
 
     def downloading(self, received: int, size: int) -> None:
-        """So many bytes of `size` have come."""
+        """Take note that so many bytes of `size` have come."""
         if not sys.stderr.isatty():
             self._log(received, size)
             return
@@ -75,7 +75,7 @@ class Download:
         self._bar.start()
 
     def _log(self, received: int, size: int) -> None:
-        """Return a line for each tenth, or at least every half minute if there is news."""
+        """Log each tenth, and whatever has come at least every half minute."""
         from rich.filesize import decimal
 
         line = f"downloading {self._name}: {decimal(received)} of {decimal(size)}"

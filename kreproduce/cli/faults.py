@@ -84,7 +84,7 @@ def _misused(error: Any) -> NoReturn:
 
 
 def _reported(error: Exception) -> str:
-    """Save the traceback of a bug; returns what to say."""
+    """Save the traceback of a bug, and return what to say."""
     report = "".join(
         (
             f"kreproduce {__version__}, Python {sys.version}, {sys.platform}\n",

@@ -149,7 +149,7 @@ def _download(dataset: str) -> None:
 
 
 def _print_plan(experiment: "Experiment", hflip: bool, results: Path) -> None:
-    """Return the resolved settings, what the network costs, and where the run would be recorded."""
+    """Print the resolved settings, what the network costs, and where the run would be recorded."""
     import yaml
 
     from kreproduce.network.cost import count

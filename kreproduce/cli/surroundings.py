@@ -34,7 +34,7 @@ def check() -> None:
 
 
 def at_fault(error: Exception) -> KreproduceError | None:
-    """What to say of an error that the surroundings are to blame for; None if it is a bug."""
+    """Return what to say of an error that is the surroundings' fault; None if it is a bug."""
     chain = list(_chain(error))
     texts = " ".join(str(one) for one in chain).lower()
     libraries = any(isinstance(one, ImportError) for one in chain)
@@ -75,7 +75,7 @@ def _no_process() -> OutOfMemoryError:
 
 
 def _not_imported(error: ImportError) -> KreproduceError | None:
-    """Return an installed package that is not there, not whole or not for this machine."""
+    """Return what to say of a package that is missing, not whole or not for this machine."""
     package = (error.name or _raised_in(error)).partition(".")[0]
     if package in ("", "kreproduce"):
         return None
@@ -93,7 +93,7 @@ def _raised_in(error: BaseException) -> str:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error, what caused it, and so on."""
+    """Yield an error, what caused it, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

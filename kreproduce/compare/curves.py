@@ -123,7 +123,7 @@ def _curves(
 
 
 def _table(path: Path) -> list[tuple[int, list[str]]]:
-    """The lines that are not empty, each with its number: the column names, then the rows."""
+    """Return the lines that are not empty, by number: the column names, then the rows."""
     text = _text(path)
     # Keras' CSVLogger can be told to separate otherwise.
     first = text.lstrip("\n").partition("\n")[0]

@@ -44,7 +44,7 @@ class Comparison:
     metrics: tuple[str, ...]
 
     def by_epoch(self) -> list[Line]:
-        """Return a line an epoch."""
+        """Return one line per epoch."""
         values = {metric: self._shared(metric) for metric in self.metrics}
         return [
             Line(str(epoch), {metric: _gap(*values[metric][i]) for metric in self.metrics})
@@ -52,7 +52,7 @@ class Comparison:
         ]
 
     def summary(self) -> list[Line]:
-        """The means over all epochs and over the last, and each training's own best epoch."""
+        """Return the means over all epochs and over the last, and each training's best epoch."""
         last = min(_LAST, len(self.epochs))
         lines = [
             self._mean("mean", 0),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def png(comparison: Comparison) -> bytes:
-    """The curves of both over each other, a panel a metric, all epochs of each, as a PNG file."""
+    """Draw the curves of both over each other, one panel per metric, all epochs, as a PNG file."""
     # matplotlib refuses to be imported under an unknown one; nothing here opens a window.
     os.environ["MPLBACKEND"] = "agg"
     import matplotlib.style

@@ -67,7 +67,7 @@ PUBLISHED = {
 def opened(
     path: Path, dataset: str, published: Mapping[str, Archive] = PUBLISHED
 ) -> Iterator[Source]:
-    """Return the images in the archive at `path`, as long as the context lasts.
+    """Open the images in the archive at `path`, for as long as the context lasts.
 
     Args:
         path: The file, as it was downloaded.
@@ -98,7 +98,7 @@ def opened(
 
 
 def _check(file: BufferedReader, path: Path, archive: Archive) -> None:
-    """Refuses another file than the published one; of another size, without reading it."""
+    """Refuse another file than the published one; of another size, without reading it."""
     again = f"download {archive.url} again"
     size = os.fstat(file.fileno()).st_size
     if size != archive.size:
@@ -185,7 +185,7 @@ def _zip(file: BufferedReader, path: Path, dataset: str) -> Source:
 
 
 def _unpacked(content: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """A member, of which no more is unpacked than it claims to have, nor than an image may."""
+    """Unpack a member, but no more of it than it claims to have, nor than an image may."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile("it is neither stored nor deflated")
     with content.open(member) as file:

@@ -58,7 +58,7 @@ def flips(n: int, size: int, horizontal: bool, vertical: bool) -> Matrices:
 def draw_parameters(
     rng: np.random.Generator, n: int, size: int, ranges: Ranges
 ) -> dict[str, Numbers]:
-    """What `compose` takes, drawn for `n` images under Keras-Preprocessing's names, each (n,)."""
+    """Draw what `compose` takes for `n` images, under Keras-Preprocessing's names, each (n,)."""
     shift, zoom = ranges.shift * size, ranges.zoom
     return {
         "theta": rng.uniform(-ranges.rotation, ranges.rotation, n),

@@ -109,7 +109,7 @@ def _write(path: Path, arrays: Arrays, pixels: IO[bytes]) -> None:
 
 
 def peek(path: Path, dataset: str) -> About:
-    """What the cache at `path` says of itself, neither its images nor its checksum looked at.
+    """Return what the cache at `path` says of itself, its images and checksum not looked at.
 
     Raises:
         DataError: It is no cache, damaged, or one of another dataset.
@@ -213,7 +213,7 @@ def _members(path: Path, *names: str) -> Arrays:
 
 
 def _check(path: Path, about: About, arrays: Arrays) -> None:
-    """Refuses a file that somebody else wrote, with a good checksum and arrays that disagree."""
+    """Refuse a file that somebody else wrote, with a good checksum and arrays that disagree."""
     if not _is_sound(about, arrays):
         raise _damaged(path, "its arrays do not belong together")
 

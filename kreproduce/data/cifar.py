@@ -60,7 +60,7 @@ def read_folder(folder: Path) -> Source:
 
 
 def read_training(folder: Path) -> Source:
-    """Read the five training batches in `folder`, and compares them with the published ones.
+    """Read the five training batches in `folder`, and compare them with the published ones.
 
     Raises:
         DataError: Same as for `read_folder`.

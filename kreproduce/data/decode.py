@@ -123,7 +123,7 @@ def _pictures(image: "ImageFile") -> int:
 
 
 def _over_white(image: "Picture") -> "Picture | None":
-    """A picture with transparency as RGB, laid over white; None where nothing of it is seen."""
+    """Lay a picture with transparency over white, as RGB; None where nothing of it is seen."""
     from PIL import Image as Pillow
 
     # Pillow converts premultiplied greys only to their own mode, and warns when a palette with

@@ -34,7 +34,7 @@ class Watch(Protocol):
     """Is told how far a dataset's preparation is."""
 
     def downloading(self, received: int, size: int) -> None:
-        """So many bytes of `size` have come; again and again, with the same number, too."""
+        """Take note that so many bytes of `size` have come; told repeatedly, unchanged or not."""
 
     def preparing(self) -> None:
         """Take note that the archive is there, and its images are being read."""
@@ -53,7 +53,7 @@ def is_downloaded(dataset: str, root: Path) -> bool:
 
 
 def download(dataset: str, root: Path, scratch: Path, watch: Watch) -> None:
-    """Downloads the archive of `dataset` into TFDS' data directory `root`.
+    """Download the archive of `dataset` into TFDS' data directory `root`.
 
     Args:
         dataset: cifar10, malaria or colorectal_histology.

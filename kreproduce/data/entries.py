@@ -69,7 +69,7 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """Lists a folder, opening none of its files.
+    """List a folder, opening none of its files.
 
     Raises:
         DataError: It cannot be read, or holds a link that leads in a circle.
@@ -105,7 +105,7 @@ class Below:
 
 
 def count_images(folder: Path) -> Below:
-    """Counts the images in a folder and in all folders inside it, but for links to other folders.
+    """Count the images in a folder and in all folders inside it, but for links to other folders.
 
     A link to a folder that holds it has none.
     """
@@ -148,7 +148,7 @@ def unreadable(path: Path, error: OSError) -> DataError:
 
 
 def _entries(folder: Path) -> Iterable[tuple[os.DirEntry[str], bool]]:
-    """Return the entries of `folder` by name, and whether each is a folder."""
+    """Yield the entries of `folder` by name, and whether each is a folder."""
     try:
         with os.scandir(folder) as entries:
             every = sorted((e for e in entries if not is_of_a_system(e.name)), key=_name)

@@ -38,7 +38,7 @@ class _Item:
 
 
 def read_folder(folder: Path, name: str, own_validation: bool = True) -> Source:
-    """Lists FOLDER/train/CLASS/*, FOLDER/val/CLASS/* and FOLDER/test/CLASS/*, or FOLDER/CLASS/*.
+    """List FOLDER/train/CLASS/*, FOLDER/val/CLASS/* and FOLDER/test/CLASS/*, or FOLDER/CLASS/*.
 
     Images are known by their suffix, in either case. What else lies there is passed over, and
     counted in the source's `passed_over`, unless a system has put it there. Classes and, in each
@@ -95,7 +95,7 @@ def read_folder(folder: Path, name: str, own_validation: bool = True) -> Source:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuses, without listing it, what is not a folder that can be read.
+    """Refuse, without listing it, what is not a folder that can be read.
 
     Raises:
         DataError: `folder` is missing, a file, or unreadable.
@@ -196,7 +196,7 @@ def _without_images(listing: Listing, home: Listing, folder: Path) -> DataError:
 def _among_classes(
     top: Listing, homes: dict[str, Listing], classes: dict[str, Classes]
 ) -> Iterator[str]:
-    """Return what lies beside and in class folders and is not read, each kind with its number."""
+    """Yield what lies beside and in class folders and is not read, each kind with its number."""
     outer = {listing.path: listing for listing in (top, *homes.values())}.values()
     inner = [
         listing for of_part in classes.values() for both in of_part.values() for listing in both
@@ -215,7 +215,7 @@ def _among_classes(
 
 
 def _beside_parts(top: Listing, homes: dict[str, Listing], own_validation: bool) -> Iterator[str]:
-    """The images in folders that are neither classes nor parts, or in a part that is not used."""
+    """Yield the images in folders that are neither classes nor parts, or in an unused part."""
     used = [home.path for home in homes.values()]
     if top.path in used:
         return

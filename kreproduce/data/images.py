@@ -69,7 +69,7 @@ class Source:
     def read(
         self, indices: Iterable[int] | NDArray[Any], then: Callable[[Image], Image] = lambda i: i
     ) -> Iterator[Image]:
-        """Return the images of `indices`, each uint8 (h, w, 3), in their order.
+        """Yield the images of `indices`, each uint8 (h, w, 3), in their order.
 
         Some are decoded ahead, up to 256 MiB of them. What is to be said of those that were read
         is logged as warnings after the last.
@@ -112,10 +112,11 @@ class _Decoded:
 def _in_order(
     submit: Callable[[list[int]], "Future[_Decoded]"], indices: Iterable[int]
 ) -> Iterator[Image]:
-    """The images of `indices`, decoded in blocks by several threads, no more than `_AHEAD` bytes.
+    """Yield the images of `indices`, decoded in blocks by several threads.
 
-    How many are decoded ahead follows the largest of the block that was taken last; where they
-    suddenly grow, each block stops at the first image that is too large for it.
+    No more than `_AHEAD` bytes are decoded ahead. How many that is follows the largest
+    of the block that was taken last; where they suddenly grow, each block stops at the first
+    image that is too large for it.
     """
     left = iter(indices)
     # `pool.map` would read on while nobody takes them, and have all in memory.

@@ -56,7 +56,7 @@ class Warp(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs}, autocast=False)
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
-        """Gathers the four neighbours of each position and weighs them."""
+        """Gather the four neighbours of each position and weigh them."""
         images, matrices = inputs
         height, width, channels = images.shape[1:]
         row, column = _positions(matrices, height, width)
@@ -78,12 +78,12 @@ class Warp(keras.layers.Layer):
         return (upper + (lower - upper) * (row - top)[..., None]) / 255
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """That of the images."""
+        """Return that of the images."""
         return tuple(input_shape[0])
 
 
 def _positions(matrices: Any, height: int, width: int) -> tuple[Any, Any]:
-    """The input rows and columns that the output shows, clamped to the edges, (batch, h, w)."""
+    """Return the input rows and columns that the output shows, within the edges, (batch, h, w)."""
     rows = ops.arange(height, dtype="float32")[:, None]
     columns = ops.arange(width, dtype="float32")[None, :]
     parts = ops.cast(matrices, "float32")[..., None, None]

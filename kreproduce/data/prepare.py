@@ -38,7 +38,7 @@ _PATIENCE = 5.0  # seconds
 
 
 def prepare(dataset: str, data_dir: Path | None = None, watch: Watch | None = None) -> Path:
-    """Downloads `dataset` through TFDS, unless that has been done, and puts it into a cache.
+    """Download `dataset` through TFDS, unless that has been done, and put it into a cache.
 
     Whatever interrupts it, nothing is left that a second try would take for whole.
 
@@ -78,7 +78,7 @@ def prepare_archive(
     data_dir: Path | None = None,
     published: Mapping[str, Archive] = PUBLISHED,
 ) -> Path:
-    """Puts the images of a published archive, fetched by hand, into a cache.
+    """Put the images of a published archive, fetched by hand, into a cache.
 
     Args:
         dataset: One of cifar10, cifar10-heldout, malaria and colorectal_histology.
@@ -106,7 +106,7 @@ def prepare_archive(
 
 
 def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
-    """Puts a folder of images into a cache; they stay as foreign or original as they were.
+    """Put a folder of images into a cache; they stay as foreign or original as they were.
 
     Logs, as a warning, what in the folder is passed over.
 
@@ -180,7 +180,7 @@ def _answers(url: str) -> bool:
 
 
 def _from_host(dataset: str, root: Path, watch: Watch | None) -> Path:
-    """Downloads a dataset, or what it is part of, and has TFDS prepare it; returns its folder."""
+    """Download a dataset, or what it is part of, have TFDS prepare it, and return its folder."""
     watch = watch or _Nobody()
     origin = heldout.origin(dataset)
     if not download.is_downloaded(origin, root) and not _answers(PUBLISHED[origin].url):
@@ -203,7 +203,7 @@ class _Nobody:
 
 
 def _prepared(dataset: str, root: Path, scratch: Path) -> Path:
-    """Has TFDS prepare what has been downloaded; returns the version's folder."""
+    """Have TFDS prepare what has been downloaded, and return the version's folder."""
     # TFDS lets through whatever its archives and its file system raise.
     try:
         # TensorFlow writes on standard error, TFDS draws bars there, and prints what it does as if
@@ -234,7 +234,7 @@ def _prepared(dataset: str, root: Path, scratch: Path) -> Path:
 
 
 def _refused(error: Exception) -> OSError | None:
-    """What the disk answered, if it is to blame: TensorFlow has errors of its own for that."""
+    """Return what the disk answered, if it is at fault: TensorFlow has its own errors for that."""
     if "Not enough disk space" in str(error):  # as TFDS finds before it begins
         return OSError(errno.ENOSPC, reason(error))
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -245,7 +245,7 @@ def _refused(error: Exception) -> OSError | None:
 
 @contextmanager
 def _scratch(root: Path, dataset: str) -> Iterator[Path]:
-    """Return a folder for what is passing, which a process that was killed leaves to the next."""
+    """Hold a folder for what is passing, which a process that was killed leaves to the next."""
     path = root / f".{dataset}.download"
     shutil.rmtree(path, ignore_errors=True)
     try:

@@ -12,7 +12,7 @@ Rule = Literal["pil", "opencv"]
 
 
 def nearest_indices(source: int, target: int, rule: Rule) -> NDArray[np.int64]:
-    """The source pixel of each of `target` pixels along one axis of `source` pixels, (target,).
+    """Return the source pixel of each of `target` pixels along an axis of `source`, (target,).
 
     'pil' is floor((d + 0.5) source/target) for output pixel d, with the step source/target added
     up in doubles as Pillow does: where the product is a whole number, rounding decides.
@@ -29,7 +29,7 @@ def nearest_indices(source: int, target: int, rule: Rule) -> NDArray[np.int64]:
 
 
 def pad_to_square(image: NDArray[Any]) -> NDArray[Any]:
-    """Zeros of floor((longer - side) / 2) on both sides of the shorter axis of (h, w, c).
+    """Put zeros of floor((longer - side) / 2) on both sides of the shorter axis of (h, w, c).
 
     As in the authors' code, an odd difference stays one pixel off square.
     """
@@ -39,7 +39,7 @@ def pad_to_square(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def to_uniform(images: Iterable[Image], count: int, size: int, rule: Rule) -> Image:
-    """Stacks `count` images into uint8 (count, h, w, 3).
+    """Stack `count` images into uint8 (count, h, w, 3).
 
     Images that are all of one shape, square and no larger than `size` stay as they are: the
     `Enlarge` layer brings them to size later, on the device, for a fraction of the memory.

@@ -108,7 +108,7 @@ def prepared_in(folder: Path, dataset: str) -> Location | None:
 
 
 def open_source(location: Location, dataset: str) -> Source:
-    """Lists the images at `location`, decoding none.
+    """List the images at `location`, decoding none.
 
     Raises:
         DataError: Nothing has been prepared, or what is there cannot be read or is laid out
@@ -136,7 +136,7 @@ def open_source(location: Location, dataset: str) -> Source:
 
 
 def class_names(location: Location, dataset: str) -> tuple[str, ...]:
-    """The classes of the images at `location`; of a cache or TFDS' without reading its images.
+    """Return the classes of the images at `location`; no image of a cache or of TFDS is read.
 
     Raises:
         DataError: As of `open_source`.

@@ -29,7 +29,7 @@ def split(
     sequence: bool,
     class_names: Sequence[str],
 ) -> Split:
-    """Divides a source of n images as the authors' code did.
+    """Divide a source of n images as the authors' code did.
 
     - With a training and a test part: the first tenth of each class.
     - With the two parts in one sequence: the first tenth of all in the original order, which the
@@ -77,9 +77,9 @@ def split(
 
 
 def limit(whole: Split, labels: NDArray[np.int32], n: int) -> Split:
-    """The first `n` training images, the classes in turn, and in proportion of the other parts.
+    """Keep the first `n` training images, the classes in turn, and as large a share of the rest.
 
-    The others keep at least an image of each class that they have.
+    The other parts keep at least an image of each class that they have.
 
     Args:
         whole: A split of the source.
@@ -111,7 +111,7 @@ def limit(whole: Split, labels: NDArray[np.int32], n: int) -> Split:
 def _check_classes(
     result: Split, labels: NDArray[np.int32], parts: NDArray[np.str_], class_names: Sequence[str]
 ) -> None:
-    """Refuses a split with a class that is not trained or not tested.
+    """Refuse a split with a class that is not trained or not tested.
 
     Nor must one be absent from a validation part that was given: the weights are chosen there.
     By rule, each class has its share there; in one sequence, whatever part chance gave it.
@@ -186,12 +186,12 @@ def _first_of_each_class(classes: list[Indices], testing: Indices, how: str) -> 
 
 
 def _classes(indices: Indices, labels: NDArray[np.int32]) -> list[Indices]:
-    """`indices` by class, the order kept within each."""
+    """Group `indices` by class, the order kept within each."""
     return [indices[labels[indices] == label] for label in np.unique(labels)]
 
 
 def _in_turn(indices: Indices, labels: NDArray[np.int32]) -> Indices:
-    """`indices` reordered: the first of each class, then the second of each, and so on."""
+    """Reorder `indices`: the first of each class, then the second of each, and so on."""
     turn = np.empty(len(indices), np.int64)
     for label in np.unique(labels):
         members = labels[indices] == label

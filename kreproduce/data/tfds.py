@@ -188,7 +188,7 @@ def _again(dataset: str) -> str:
 
 
 def _check_shards(path: Path, dataset: str, version: Version) -> None:
-    """Refuses what is missing or cut short, and what claims to be larger than its file."""
+    """Refuse what is missing or cut short, and what claims to be larger than its file."""
     shards = [shard for part in version.shards.values() for shard in part]
     missing = [shard.path.name for shard in shards if not os.path.isfile(shard.path)]  # noqa: PTH113  # which raises nothing
     if missing:
@@ -236,7 +236,7 @@ def _is_damaged(shard: Shard) -> bool:
 def _labels(
     path: Path, version: Version, labels: dict[str, NDArray[np.int64]]
 ) -> NDArray[np.int32]:
-    """Return the labels of all parts, (images,); refuses what is no class."""
+    """Return the labels of all parts, (images,); refuse what is no class."""
     classes = len(version.class_names)
     for part, found in labels.items():
         split = version.splits[part]

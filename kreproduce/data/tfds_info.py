@@ -247,7 +247,7 @@ def _features(path: Path, top: Json) -> dict[str, Json]:
 
 
 def _check_classes_of_features(path: Path, top: Json) -> None:
-    """Refuses features of anybody's classes: TFDS would import the module that the file names."""
+    """Refuse features of anybody's classes: TFDS would import the module that the file names."""
     left: list[Any] = [top]
     while left:
         value = left.pop()
@@ -266,7 +266,7 @@ def _check_classes_of_features(path: Path, top: Json) -> None:
 
 
 def _class_names(path: Path, label: Json) -> tuple[str, ...]:
-    """The lines of label.labels.txt as TFDS reads them: without spaces around, empty ones not."""
+    """Return the lines of label.labels.txt as TFDS reads them: stripped, and no empty ones."""
     file = path / "label.labels.txt"
     content = _content(label, "classLabel")
     classes = _whole(content.get("numClasses", content.get("num_classes", 0)))

@@ -98,7 +98,7 @@ def check_threads(found: Computing) -> Check:
 
 
 def check_step(found: Computing, devices: int) -> Check:
-    """Return the time of a training step, and what Table 5 takes with it.
+    """Report the time of a training step, and what Table 5 takes with it.
 
     Args:
         found: what the backend said.

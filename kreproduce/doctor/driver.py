@@ -15,7 +15,7 @@ _MENDED = "install or reload NVIDIA's driver until `nvidia-smi` lists the GPU"
 
 
 def check_driver(machine: Machine) -> Check:
-    """Return what GPUs there are, by which driver, and with how much memory."""
+    """Report what GPUs there are, by which driver, and with how much memory."""
     name, hidden = "driver", machine.has_gpu and not machine.expects_gpu
     values: dict[str, Value] = {"gpus": expected(machine), "hidden": hidden}
     if not machine.has_gpu:
@@ -60,7 +60,7 @@ def _is_old(version: str | None) -> bool:
 
 
 def _asked() -> tuple[str | None, int | None]:
-    """The driver's version, and the MiB of the GPU with the least memory; None if unknown."""
+    """Return the driver's version, and the MiB of the smallest GPU's memory; None if unknown."""
     try:
         said = subprocess.run(
             [

@@ -61,7 +61,7 @@ def _on_the_host(results: Path, data_dir: Path | None) -> Iterator[Check]:
 
 
 def _gpu(there: Machine, found: Computing | None) -> Iterator[Check]:
-    """Return what only a GPU shows, or why there is nothing to see."""
+    """Yield what only a GPU shows, or why there is nothing to see."""
     if not there.has_gpu:
         yield Check("GPU", "not applicable", driver.NONE)
     elif not there.expects_gpu:
@@ -73,7 +73,7 @@ def _gpu(there: Machine, found: Computing | None) -> Iterator[Check]:
 
 
 def _on_the_gpu() -> Iterator[Check]:
-    """Short trainings in a passing folder, and two at once."""
+    """Yield the checks of short trainings in a passing folder, and of two at once."""
     try:
         with tempfile.TemporaryDirectory(prefix="kreproduce-") as folder:
             trials = Trials(Path(folder), environment=gpu.LOGGING)

@@ -19,7 +19,7 @@ _GROUPS = (
 
 
 def check_processor() -> Check:
-    """Return the cores that this process may use, and their vector instructions."""
+    """Report the cores that this process may use, and their vector instructions."""
     cores, every = scheduling.cores(), os.cpu_count() or 1
     vectors = scheduling.instructions()
     widest = next((name for name in ("avx512f", "avx2", "avx", "asimd") if name in vectors), "")
@@ -74,7 +74,7 @@ def _told(path: Path) -> dict[str, int]:
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
-    """The memory that a container or a job may have and has used, by each group that it is in."""
+    """Yield the memory that this process may have and has used, by each group that it is in."""
     try:
         lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
     except OSError:

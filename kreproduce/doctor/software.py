@@ -18,7 +18,7 @@ _MENDED = "mend it, or move it away: Keras writes a new one"
 
 
 def check_versions() -> Check:
-    """Return the versions of this package, Python and what a result depends on."""
+    """Report the versions of this package, Python and what a result depends on."""
     wanted = (*_NEEDED, *_BACKENDS.values(), "tensorflow-datasets")
     found: dict[str, str | None] = {"kreproduce": __version__, "Python": platform.python_version()}
     found |= {name: _version(name) for name in wanted}

@@ -87,7 +87,7 @@ def check_locks(results: Path) -> Check:
 
 @contextlib.contextmanager
 def _place(results: Path) -> Iterator[Path]:
-    """Return a free name where the results are to be; whatever has it at the end is removed.
+    """Hold a free name where the results are to be; whatever has it at the end is removed.
 
     Raises:
         OSError: there is a file where a folder has to be.

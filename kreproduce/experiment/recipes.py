@@ -108,7 +108,7 @@ def _is_cifar10(dataset: str) -> bool:
 
 
 def _cifar10(values: Values) -> Values:
-    """Return the baseline sees CIFAR-10 enlarged; the k-networks skip strides instead."""
+    """Enlarge CIFAR-10 for the baseline; the k-networks skip strides instead."""
     if values["variant"] != "baseline":
         return {"input_size": 32, "skip_strides": 3, "batch_size": 64}
     batch_size = 64 if _long(values["epochs"]) else 32

@@ -203,7 +203,7 @@ class Experiment(Strict):
 
 
 def of_row(row: paper.Row) -> Experiment:
-    """The experiment behind a row of the paper's tables; a flip row is tested otherwise alone."""
+    """Return the experiment behind a row of the paper; a flip row only tests it otherwise."""
     names = ("dataset", "epochs", "variant", "ch", "layer_l", "activation")
     return resolve({name: getattr(row, name) for name in names})
 

@@ -113,7 +113,7 @@ class _Builder:
         self._activate("stem", self.architecture.activation)
 
     def block(self, name: str, stage: Stage, filters: int, stride: int, drop_rate: float) -> None:
-        """A mobile inverted bottleneck block: expand, filter, squeeze and excite, project."""
+        """Add a mobile inverted bottleneck block: expand, filter, squeeze and excite, project."""
         entry, channels = self.here, self.shape[-1]
         activation = self.architecture.activation
         if stage.expansion > 1:
@@ -167,7 +167,7 @@ class _Builder:
     def pointwise(
         self, layer: str, filters: int, activation: op.Function | None, *, bias: bool = False
     ) -> None:
-        """Return a pointwise unit, replaced where the variant's rule says so.
+        """Add a pointwise unit, replaced where the variant's rule says so.
 
         The unit is a convolution with either a bias or batch normalisation, then the
         activation; K and L each have their own.

@@ -47,7 +47,7 @@ class Grouping:
         return self.filters * self.group_channels
 
     def inputs(self) -> list[list[int]]:
-        """The input channels that each group of path 1 reads, shape (groups, group_channels).
+        """Return the input channels that each group of path 1 reads, (groups, group_channels).
 
         Where the last group would run out, the first channels follow again (equation 10).
         """
@@ -105,7 +105,7 @@ def replace_v2(
     layer_l: bool = True,
     interleaving: Interleaving = "authors",
 ) -> Replacement | None:
-    """This paper's replacement of a pointwise convolution, or None where it is kept.
+    """Return this paper's replacement of a pointwise convolution, or None where it is kept.
 
     Section 2.8 replaces where Ch <= Ic/2 and Ch <= F/2; the published counts come from the rule
     used here. Likewise the interleaving step is F/Ch unless `interleaving` is "paper", which

@@ -134,7 +134,7 @@ class _Folding:
         self.values[node.name] = value
 
     def _layer(self, node: op.Node) -> Any:
-        """Return what is not linear in one input stays a layer of its own."""
+        """Make a layer of its own of what is not linear in one input."""
         inputs = [self.tensor(name) for name in node.inputs]
         match node.operation:
             case op.Pad(before=before, after=after):
@@ -167,7 +167,7 @@ class _Folding:
     def _product(
         self, node: op.Node, matrix: np.ndarray, bias: np.ndarray, grouping: Grouping | None = None
     ) -> _Linear:
-        """A product with a matrix: with what is before it as one, where that is not dearer."""
+        """Multiply by a matrix; with what is before it as one, where that is not dearer."""
         before = self.values[node.inputs[0]]
         channels, filters = matrix.shape
         if isinstance(before, _Linear) and before.is_matrix:

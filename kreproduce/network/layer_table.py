@@ -11,7 +11,7 @@ _GROUPS = ("g_k1", "fg_k1", "g_k2", "fg_k2", "g_l1", "fg_l1", "g_l2", "fg_l2")
 
 
 def rows(network: Network) -> list[dict[str, Any]]:
-    """A row a layer: what it reads and gives, the groups of K and L (Table 1), what it costs.
+    """Return one row per layer: inputs, outputs, the groups of K and L (Table 1), and the cost.
 
     "computations" is half the operations and may end in .5; the paper rounds only the total.
     """
@@ -31,7 +31,7 @@ def json_table(network: Network) -> dict[str, Any]:
 
 
 def print_table(network: Network) -> None:
-    """Return the rows and the totals on standard output."""
+    """Print the rows and the totals."""
     from rich.console import Console
     from rich.table import Table
 

@@ -43,12 +43,12 @@ def product(
 
 
 def fastest(grouping: Grouping, input_shape: tuple[int | None, ...], dtype: str) -> Lowering:
-    """The fastest way as measured on a CPU; on GPUs, and where nothing was measured, "dense".
+    """Return the fastest way as measured on a CPU.
 
-    On 2 cores (AVX-512, batch 32, 32 channels a group, forward and backward) 1152 to 320 channels
-    take 6.2 ms dense, 2.8 native and 10.5 per group; 192 to 1152 take 4.6, 1.7 and 3.4; 80 to 80,
-    interleaved and replicated, 1.2, 4.4 and 6.0: what the grouped convolution saves of the
-    product it loses in moving channels.
+    On GPUs, and where nothing was measured, that is "dense". On 2 cores (AVX-512, batch 32,
+    32 channels a group, forward and backward) 1152 to 320 channels take 6.2 ms dense, 2.8 native
+    and 10.5 per group; 192 to 1152 take 4.6, 1.7 and 3.4; 80 to 80, interleaved and replicated,
+    1.2, 4.4 and 6.0: what the grouped convolution saves of the product it loses in moving channels.
     """
     mixed = grouping.interleave > 1 or grouping.groups * grouping.group_channels > grouping.channels
     if (

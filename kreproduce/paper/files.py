@@ -17,7 +17,7 @@ def lines(name: str) -> tuple[dict[str, str], ...]:
 
 @cache
 def load(kind: type[T], name: str) -> tuple[T, ...]:
-    """The lines of the data file `name` as `kind`, a dataclass with a field for each column."""
+    """Return the lines of the data file `name` as `kind`, a dataclass with a field per column."""
     types = get_type_hints(kind)
     return tuple(
         kind(**{column: _value(types[column], text) for column, text in line.items()})

@@ -86,6 +86,6 @@ def erratum(table: int, label: str, column: str) -> Erratum | None:
 
 
 def right(table: int, label: str, column: str) -> str | None:
-    """What a cell should print, if it is a known erratum, see there; None for every other cell."""
+    """Return what a cell should print; None where there is no known `erratum`."""
     found = erratum(table, label, column)
     return found.right if found else None

@@ -102,7 +102,7 @@ def read(path: Path) -> Checkpoint | None:
 
 
 def listed(folder: Path) -> list[Path]:
-    """The files named as checkpoints, the newest first; links and whatever else are passed over."""
+    """Return the files named as checkpoints, the newest first; links and all else are left out."""
     found = [p for p in _entries(folder) if _NAME.fullmatch(p.name)]
     return sorted((p for p in found if p.is_file() and not p.is_symlink()), reverse=True)
 

@@ -55,7 +55,7 @@ def check(run: Path) -> list[Checked]:
 
 
 def _with_record(run: Path) -> Iterator[Checked]:
-    """Return the record and what it has the hash of; nothing of a run without one."""
+    """Yield the record and what it has the hash of; nothing of a run without one."""
     record = read_alone(run)
     if not isinstance(record, Record):
         yield from [] if record == NO_RECORD else [Checked("record.json", "damaged")]

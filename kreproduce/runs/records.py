@@ -274,7 +274,7 @@ class Record(Strict):
         return any(session.conditions != self.conditions for session in self.sessions)
 
     def accuracy(self, *, hflip: bool = False) -> float:
-        """The headline: share of the test images, shown plain or with their mirror images."""
+        """Return the headline: the share of test images, plain or with their mirror images."""
         accuracy = self.test[HEADLINE].accuracy
         return accuracy.hflip if hflip else accuracy.plain
 
@@ -411,7 +411,7 @@ def history_fault(folder: Path, record: Record) -> str | None:
 
 
 def history_digest(content: bytes) -> str:
-    """The SHA-256 of a history.csv, however git or an editor ends its lines, and the last one."""
+    """Return the SHA-256 of a history.csv, however git or an editor ends its lines, or the last."""
     content = content.removeprefix(codecs.BOM_UTF8)
     content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return hashlib.sha256(content.rstrip(b"\n") + b"\n").hexdigest()

@@ -244,7 +244,7 @@ def _unfinished(run: Path, status: Status | None) -> Entry:
 
 
 def way_out(entry: Entry) -> str:
-    """What to do about a run that is damaged or foreign; never to discard what may be whole."""
+    """Say what to do about a damaged or foreign run; never to discard what may be whole."""
     if "cannot be read" in (entry.why or ""):
         return "mend that first"
     if entry.state == "foreign":

@@ -41,7 +41,7 @@ def divide(cores: Sequence[int], parts: int) -> list[Cores]:
 
 @contextlib.contextmanager
 def only(cores: Cores) -> Iterator[Cores]:
-    """A process that this thread starts in here may use these cores alone; gives those granted.
+    """Confine what this thread starts in here to these cores, and hand out those granted.
 
     None are granted if none are asked for, or if this process may use none of them any more, as
     when a batch system has moved it; what is started may then use all that this process may.
@@ -73,7 +73,7 @@ def named(cores: Cores) -> str:
 
 
 def _neighbourhood(core: int) -> tuple[int, int, int]:
-    """Orders cores so that the two halves of one (hyper-threading) stand beside each other.
+    """Order cores so that the two halves of one (hyper-threading) stand beside each other.
 
     Many machines number them otherwise: of 16 in 8 pairs, 0 and 8 are one.
     """

@@ -48,7 +48,7 @@ class Estimates:
         }
 
     def of(self, experiment: Experiment, done: int = 0) -> Estimate | None:
-        """Return the time that a run needs behind `done` epochs; None if nothing like it is known.
+        """Return the time that a run needs after `done` epochs; None if nothing like it is known.
 
         A recorded run counts that has the same network, images, batch size and precision. The
         authors' run must be the one of the paper's row, or that of the row with layer L and
@@ -69,7 +69,7 @@ def of_gpus(results: Path) -> Estimates:
 
 
 def total(estimates: Iterable[Estimate | None]) -> dict[str, tuple[int, float]]:
-    """Number and seconds of runs by the source of their estimate, "" for an unknown time."""
+    """Sum number and seconds of runs by the source of their estimate, "" for an unknown time."""
     sums: dict[str, tuple[int, float]] = {}
     for estimate in estimates:
         source, seconds = (estimate.source, estimate.seconds) if estimate else ("", 0.0)

@@ -69,7 +69,7 @@ class ThisMachine:
         return child
 
     def _freest(self) -> Part:
-        """That with the fewest runs under way."""
+        """Return the part with the fewest runs under way."""
         self._children = [entry for entry in self._children if not entry[0].has_ended()]
         taken = Counter(part for _, part in self._children)
         return min(self._parts, key=lambda part: taken[part], default=Part())

@@ -70,7 +70,7 @@ def expectations(jobs: Sequence[Job], estimates: Estimates) -> dict[str, Estimat
 
 
 def longest_first(jobs: Sequence[Job], estimates: Estimates) -> list[Job]:
-    """The order for several runs at a time: those of an unknown time are the last of their seed.
+    """Order runs for several at a time: those of an unknown time are the last of their seed.
 
     All of a seed are started before the first of the next, so that a sweep that is stopped has
     as few seeds as possible half done.

@@ -150,4 +150,4 @@ class _Signals:
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
-    """Return a handler that ignores."""
+    """Ignore a signal."""

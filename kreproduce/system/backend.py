@@ -38,7 +38,7 @@ def check() -> None:
 
 
 def _chosen() -> tuple[str, str]:
-    """The backend, and what names it: a variable, a file, or "" for nothing but the default."""
+    """Return the backend, and what names it: a variable, a file, or "" for the default."""
     variable = os.environ.get("KERAS_BACKEND")
     if variable:
         return variable, "KERAS_BACKEND"

@@ -110,7 +110,7 @@ def room(folder: Path) -> int | None:
 
 
 def nameless(folder: Path) -> IO[bytes]:
-    """A file of no name for passing use, in a folder; one of a name where there is none without.
+    """Open a file without a name in a folder, for passing use; with one where there must be one.
 
     Raises:
         OSError: the disk does not take it.

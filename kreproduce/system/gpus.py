@@ -70,7 +70,7 @@ def detect() -> Machine:
 
 
 def visible() -> list[str]:
-    """What to write into CUDA_VISIBLE_DEVICES for each GPU that a process started now would see.
+    """Return what CUDA_VISIBLE_DEVICES calls each GPU that a process started now would see.
 
     Empty if there are none, or unknown.
     """
@@ -79,7 +79,7 @@ def visible() -> list[str]:
 
 
 def memory() -> int | None:
-    """The memory of the GPU of this machine that has the least, in bytes; None if it is unknown.
+    """Return the memory of this machine's smallest GPU, in bytes; None if it is unknown.
 
     It is unknown of a part of a GPU (MIG), too: nvidia-smi tells the whole one's.
     """

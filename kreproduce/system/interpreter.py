@@ -26,7 +26,7 @@ _is_only_here = _is_same("", _root) and not any(
 
 
 def python(*arguments: str) -> list[str]:
-    """The command of a Python with these arguments that imports nothing from its working folder.
+    """Return the command of a Python that imports nothing from its working folder.
 
     Unless this package is found there and nowhere else.
     """

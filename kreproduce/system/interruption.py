@@ -57,7 +57,7 @@ class Interruptions:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Requests are only noted in here; `check` raises them."""
+        """Only note requests in here; `check` raises them."""
         self._deferred = True
         try:
             yield

@@ -64,7 +64,7 @@ def write_picture(path: Path, png: bytes, command: str) -> None:
 
 
 def sealed(png: bytes, command: str) -> bytes:
-    """A PNG file with one more chunk of text, before its end, by which `command` knows it again."""
+    """Return a PNG file with a chunk of text before its end, by which `command` knows it again."""
     if not png.endswith(_END):
         raise AssertionError("no PNG file")
     body = png.removesuffix(_END)

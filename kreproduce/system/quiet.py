@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def standard_error() -> Iterator[None]:
-    """Around the import of TensorFlow, whose C++ writes half a page there whatever one sets.
+    """Silence standard error while TensorFlow is imported: its C++ writes half a page there.
 
     What Python raises still comes through.
     """

@@ -120,7 +120,7 @@ def _is_there(name: str, listed: tuple[Gpu, ...]) -> bool:
 
 
 def _missing(library: str) -> str | None:
-    """What a backend needs for GPUs and is not installed, and the command that installs it."""
+    """Return what a backend lacks for GPUs, and the command that installs it; None if nothing."""
     try:
         version = metadata.version(library)
     except metadata.PackageNotFoundError:  # as of a system's own package

@@ -73,7 +73,7 @@ def environment() -> dict[str, str]:
 
 
 def _shortened(value: str) -> str:
-    """The beginning of a long value, and the hash that tells it from others with the same."""
+    """Shorten a long value to its beginning and the hash that tells it from others."""
     digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{value[: _LONGEST - 80]}... (SHA-256 {digest})"
 

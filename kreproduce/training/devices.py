@@ -168,7 +168,7 @@ def threads() -> dict[str, int]:
 
 
 def _by_default(pool: str) -> int:
-    """The threads of a pool of TensorFlow's that was not configured: a variable's, or the cores."""
+    """Return the threads of a pool of TensorFlow's that nobody configured: a variable's, or all."""
     told = os.environ.get(f"TF_NUM_{pool.upper().replace('_', '')}_THREADS", "")
     number = int(told) if told.isascii() and told.isdigit() and len(told) < 6 else 0
     return number or scheduling.cores()
@@ -234,7 +234,7 @@ def check_batch(batch_size: int, images: int, devices: Devices) -> None:
 
 
 def peak_memory(devices: Devices) -> int | None:
-    """The most that this process has had of the first GPU's memory, in bytes; None on a CPU."""
+    """Return the most of the first GPU's memory that this process had, in bytes; None on a CPU."""
     if not devices.gpu:
         return None
     backend = keras.backend.backend()

@@ -95,7 +95,7 @@ class NetworkLearner:
         return Means(float(loss), float(accuracy))
 
     def validate(self, epoch: int) -> Means:
-        """Return what Keras' `evaluate` does; the sums of the training stay."""
+        """Return what Keras' `evaluate` computes; the sums of the training stay."""
         sums = state.sums(self.assembly)
         trained = state.values(sums)
         self._reset_sums()

@@ -42,7 +42,7 @@ class Assembly:
     store: Store | None = None
 
     def batches(self, views: Views, batch_size: int, first: int = 0) -> Batches:
-        """Views as the model takes them, without the first batches.
+        """Return views as the model takes them, without the first batches.
 
         Where there is a store, they are to be used before the next ones are asked for.
         """

@@ -24,7 +24,7 @@ def sentence(conditions: Conditions) -> str:
 
 
 def changes(before: Session, now: Session) -> list[str]:
-    """What of a session's code and conditions is other than an earlier one's, field by field."""
+    """Say what of a session's code and conditions is not as before, field by field."""
     then, since = (dict(_flat(session)) for session in (before, now))
     return [
         f"{name} was {then.get(name)} and is {since.get(name)}"
@@ -34,7 +34,7 @@ def changes(before: Session, now: Session) -> list[str]:
 
 
 def _flat(session: Session) -> Iterator[tuple[str, Any]]:
-    """Each condition by a name fit for a sentence; those that are groups, member by member."""
+    """Yield each condition by a name fit for a sentence; those that are groups, by member."""
     yield "the commit", session.code.commit
     yield "changes since the commit", session.code.dirty
     for name, value in session.conditions.model_dump().items():

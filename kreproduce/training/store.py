@@ -31,7 +31,7 @@ class Kept:
 
 
 def kept_of(dataset: Dataset, devices: Devices) -> Kept | None:
-    """The images, with room for every view of them; None if they are not to stay on the devices."""
+    """Return the images with room for every view; None if they are not to stay on the devices."""
     subsets = (dataset.train, dataset.validation, dataset.test)
     if not devices.keep(sum(subset.images.nbytes for subset in subsets)):
         return None

@@ -26,9 +26,9 @@ _PATIENCE = 60.0  # seconds until every machine must have answered
 
 
 def share(machines: Iterable[Resources], gpus_per_run: float | None, devices: str = "all") -> Share:
-    """What one run gets: what was asked for, or a GPU; without GPUs the smallest machine's CPUs.
+    """Return what one run gets: what was asked for, or a GPU.
 
-    With the devices "cpu" it is as if there were no GPUs.
+    Without GPUs that is the CPUs of the smallest machine; so it is with the devices "cpu".
 
     Raises:
         SettingsError: a GPU was asked for where there is none, or there is nothing at all.
@@ -121,7 +121,7 @@ class Cluster:
         return {node["NodeID"]: node["Resources"] for node in self.ray.nodes() if node["Alive"]}
 
     def _make_logs(self) -> TextIO:
-        """The folder of logs with the witness in it, and there the place for Ray's own words.
+        """Make the folder of logs with the probe in it, and open a file for Ray's own words.
 
         Ray prints forty lines when a machine dies.
         """
@@ -179,7 +179,7 @@ class Cluster:
 
 
 def _inspection(witness: str) -> Callable[[], tuple[str, str, bool]]:
-    """What is asked of a machine: its name, its version of this package, and if it sees a file.
+    """Return what tells a machine's name, its version of this package, and if it sees a file.
 
     A function within a function travels as a whole, where one of this package would have to be
     there already.
