@@ -17,7 +17,7 @@ from kreproduce.network.lowering import Lowering
 from kreproduce.system import scheduling
 from kreproduce.training import devices as devices_module
 from kreproduce.training.devices import Devices
-from kreproduce.training.model import assemble
+from kreproduce.training.model import compile_model
 from kreproduce.training.out_of_memory import memory_of
 from kreproduce.training.store import kept_of
 
@@ -73,7 +73,7 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         lowering = cast(Lowering, case.lowering)
         shape = images.train.images.shape[1:]
         kept = kept_of(images, devices)  # as of a run
-        assembly = assemble(experiment, shape, devices, lowering, kept=kept)
+        assembly = compile_model(experiment, shape, devices, lowering, kept=kept)
         views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
         batches = assembly.batches(views, experiment.batch_size)
         assembly.model.fit(batches, shuffle=False, verbose=0)

@@ -120,7 +120,7 @@ def _share(barrier: Any) -> None:
 def _train(case: Case, devices: str, limit: float) -> float:
     """Images a second of one, from when all are ready, for about `limit` seconds."""
     backend.tune()  # a process inherits the variables, and no libraries that were loaded
-    scheduling.as_batch()
+    scheduling.use_batch_policy()
     scheduling.keep_memory()
     try:
         from kreproduce.bench.steps import Training

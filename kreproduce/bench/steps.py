@@ -16,7 +16,7 @@ from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
 from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
-from kreproduce.training.model import assemble
+from kreproduce.training.model import compile_model
 from kreproduce.training.store import Kept
 
 SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long
@@ -51,7 +51,7 @@ class Training:
         kept = Kept([subset], most) if devices.keep(images.nbytes) else None
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)
-        self._assembly = assemble(case.experiment, (size, size, 3), devices, lowering, kept)
+        self._assembly = compile_model(case.experiment, (size, size, 3), devices, lowering, kept)
         self.model = self._assembly.model
         self.set_up = time.perf_counter() - started
         self._fit(self._batches(1))

@@ -151,7 +151,7 @@ def show(
     experiment = resolve({"dataset": dataset, "ch": 16, "classes": classes, "seed": seed})
     with Interruptions():
         backend.check()
-        with quiet.standard_error():
+        with quiet.silence_stderr():
             from kreproduce.data.contact_sheet import contact_sheet
 
         sheet = contact_sheet(experiment, source, count, epoch - 1)

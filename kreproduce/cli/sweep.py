@@ -13,7 +13,7 @@ from kreproduce.system.interruption import Interrupted, Interruptions
 from kreproduce.text import quoted
 
 if TYPE_CHECKING:
-    from kreproduce.sweep.options import Places
+    from kreproduce.sweep.options import Placement
     from kreproduce.sweep.plan import Job
     from kreproduce.sweep.process import Failure
 
@@ -94,28 +94,27 @@ def sweep(
     from kreproduce.sweep import targets as asked
     from kreproduce.sweep import wanted
     from kreproduce.sweep.estimate import of_gpus, of_this_machine
-    from kreproduce.sweep.options import Places
-    from kreproduce.sweep.plan import plan
-    from kreproduce.sweep.plan import shard as every
+    from kreproduce.sweep.options import Placement
+    from kreproduce.sweep.plan import plan, shard_of
     from kreproduce.sweep.preview import plan_lines, side_by_side, simulation_lines
     from kreproduce.sweep.process import Failure
 
-    places = Places(jobs, ray, gpus_per_run, devices)
+    placement = Placement(jobs, ray, gpus_per_run, devices)
     part, numbers = _part(shard), _numbers_of_gpus(gpus, dry_run)
     found = asked.find(targets, only or [])
     numbered = _seeds(seeds, overrides or [])
     jobs_wanted, locations = wanted.experiments(
         found, numbered, data_dir, data_name, overrides or []
     )
-    planned = every(plan(jobs_wanted, results), *part)
+    planned = shard_of(plan(jobs_wanted, results), *part)
     wanted.check_images(planned, locations, tidy=not dry_run)
     estimates = of_this_machine(results)
     print("\n".join(plan_lines(planned, estimates)))
     opened = [job for job in planned if job.is_open]
     failures = [Failure(job, fault) for job in planned if (fault := job.fault)]
     asked_for = len(opened) + len(failures)
-    if places.several_here and opened:
-        print(f"{places.in_words()}{side_by_side(opened, estimates, places.jobs or 1)}")
+    if placement.several_here and opened:
+        print(f"{placement.in_words()}{side_by_side(opened, estimates, placement.jobs or 1)}")
     if numbers:
         print("\n".join(["", *simulation_lines(planned, of_gpus(results), numbers)]))
     if dry_run or not asked_for:
@@ -125,11 +124,11 @@ def sweep(
     try:
         with Interruptions():
             if opened:
-                places.check()
-            if places.several_here:  # or else each child would download it at the same time
+                placement.check()
+            if placement.several_here:  # or else each run would download it at the same time
                 needed = {job.experiment.dataset for job in opened} & wanted.unprepared(locations)
                 wanted.prepare(sorted(needed))
-            failures += _run(opened, places, results, data_dir, fail_fast) if opened else []
+            failures += _run(opened, placement, results, data_dir, fail_fast) if opened else []
     except Interrupted as stop:
         print("\ninterrupted; the same command goes on with what is missing")
         raise typer.Exit(stop.exit_code) from None
@@ -180,18 +179,18 @@ def _numbers(option: str, example: str, text: str) -> list[int]:
 
 
 def _run(
-    jobs: "list[Job]", places: "Places", results: Path, data_dir: Path | None, fail_fast: bool
+    jobs: "list[Job]", placement: "Placement", results: Path, data_dir: Path | None, fail_fast: bool
 ) -> "list[Failure]":
-    from kreproduce.sweep.display import View
+    from kreproduce.sweep.display import Display
     from kreproduce.sweep.estimate import of_this_machine
     from kreproduce.sweep.preview import longest_first
     from kreproduce.sweep.runner import Runner
 
-    view = View()
-    with places.open(results, data_dir, view.say) as computer:
-        if computer.places > 1:
+    display = Display()
+    with placement.open(results, data_dir, display.say) as executor:
+        if executor.slots > 1:
             jobs = longest_first(jobs, of_this_machine(results))
-        runner = Runner(jobs, computer, view, fail_fast)
+        runner = Runner(jobs, executor, display, fail_fast)
         runner.run()
     _not_started(list(runner.waiting))
     return runner.failures
@@ -205,10 +204,10 @@ def _not_started(jobs: "list[Job]") -> "list[Job]":
 
 
 def _print_failures(failures: "list[Failure]", runs: int) -> None:
-    from kreproduce.sweep.preview import runs as so_many
+    from kreproduce.sweep.preview import n_runs
 
     lines = [
-        f"{len(failures)} of {so_many(runs)} failed; when that is mended, the same command goes on "
+        f"{len(failures)} of {n_runs(runs)} failed; when that is mended, the same command goes on "
         "with them:"
     ]
     by_reason: dict[str, list[Failure]] = {}  # one for all of them where there is no network, say

@@ -208,7 +208,7 @@ def _prepared(dataset: str, root: Path, scratch: Path) -> Path:
     try:
         # TensorFlow writes on standard error, TFDS draws bars there, and prints what it does as if
         # it downloaded.
-        with quiet.standard_error(), contextlib.redirect_stdout(io.StringIO()), _temporary():
+        with quiet.silence_stderr(), contextlib.redirect_stdout(io.StringIO()), _temporary():
             import tensorflow  # noqa: F401  # TFDS would in a thread, for which a Ctrl-C has to wait
             import tensorflow_datasets as tfds
 

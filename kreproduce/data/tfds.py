@@ -262,7 +262,7 @@ def _labels(
 
 def _records(path: Path, version: Version) -> dict[str, dict[str, Any]]:
     """By part the columns 'image' (encoded), 'label' and 'name'."""
-    with quiet.standard_error():
+    with quiet.silence_stderr():
         import tensorflow  # noqa: F401  # TFDS imports it later, when it is not quiet
         import tensorflow_datasets as tfds
 
@@ -281,7 +281,7 @@ def _columns(builder: Any, split: str, id_feature: str | None) -> dict[str, Any]
     import tensorflow_datasets as tfds
 
     wanted = ["image", "label", *([id_feature] if id_feature else [])]
-    with quiet.standard_error():  # TFDS warns of its own use of what it has deprecated
+    with quiet.silence_stderr():  # TFDS warns of its own use of what it has deprecated
         records = builder.as_dataset(
             split=split,
             shuffle_files=False,

@@ -14,7 +14,7 @@ from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.runs.folder import RunFolder
 from kreproduce.runs.records import Record, read_record
 from kreproduce.sweep.plan import Job
-from kreproduce.sweep.process import Child, Command, run_command
+from kreproduce.sweep.process import Command, RunProcess, run_command
 
 EPOCHS, STEPS = 10, 20
 """200 steps."""
@@ -114,29 +114,29 @@ class Trials:
 
     def _kill(self, job: Job, epochs: int) -> tuple[int | None, str]:
         """Kill a run behind so many epochs; gives how many were done, or why it came to none."""
-        child = self._start(job)
+        process = self._start(job)
         try:
-            late = _wait(lambda: child.epoch >= epochs or child.has_ended())
-            if child.has_ended():
-                failure = child.failure()
+            late = _wait(lambda: process.epoch >= epochs or process.has_ended())
+            if process.has_ended():
+                failure = process.failure()
                 return None, failure.why if failure else "it ended before it could be killed"
-            done = child.epoch
+            done = process.epoch
         finally:
-            child.kill()
+            process.kill()
         return (None, late) if late else (done, "")
 
     def _run(self, job: Job, *, again: bool) -> str:
         """Run it to its end; gives why it failed."""
-        child = self._start(job, again=again)
+        process = self._start(job, again=again)
         try:
-            late = _wait(child.has_ended)
+            late = _wait(process.has_ended)
         finally:
-            child.kill()
-        failure = None if late else child.failure()
+            process.kill()
+        failure = None if late else process.failure()
         return late or (failure.why if failure else "")
 
-    def _start(self, job: Job, *, again: bool = False) -> Child:
-        return Child(
+    def _start(self, job: Job, *, again: bool = False) -> RunProcess:
+        return RunProcess(
             job, self._command(job), self._results / "logs", self._environment, again=again
         )
 

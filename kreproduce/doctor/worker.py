@@ -93,9 +93,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _time_step(measured: Case, told: set[str]) -> None:
-    scheduling.as_batch()
+    scheduling.use_batch_policy()
     scheduling.keep_memory()
-    with quiet.standard_error():
+    with quiet.silence_stderr():
         from kreproduce.bench.steps import Training
         from kreproduce.training import conditions, devices
     refused = ""

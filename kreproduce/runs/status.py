@@ -136,7 +136,7 @@ def read(results: Path) -> list[Entry]:
     return [entry for entry in found if entry is not None]
 
 
-def of(run: Path) -> Entry:
+def state_of(run: Path) -> Entry:
     """Return the state of one run, by what lies in its folder and beside it."""
     try:
         what = files.kind(run)
@@ -200,7 +200,7 @@ def _entry(path: Path) -> Entry | None:
         if path.suffix != ".lock" or os.path.lexists(path.with_name(lock[1])):
             return None
         path = path.with_name(lock[1])
-    entry = of(path)
+    entry = state_of(path)
     gone = entry.state == "missing" and not os.path.lexists(path)
     return None if gone else entry
 

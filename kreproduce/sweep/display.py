@@ -15,7 +15,7 @@ from kreproduce.text import duration
 _QUIET = 60.0  # seconds between two lines in a log on how far the runs are
 
 
-class View:
+class Display:
     """Says what becomes of the runs of a sweep, on standard output."""
 
     def __init__(self, console: Console | None = None):
@@ -35,7 +35,7 @@ class View:
         self._tasks: dict[str, TaskID] = {}
         self._said, self._line = time.monotonic(), ""
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "Display":
         self._bars.start()
         return self
 
@@ -51,27 +51,27 @@ class View:
         """One plain line."""
         self.console.print(text, markup=False)
 
-    def started(self, child: Running) -> None:
+    def started(self, run: Running) -> None:
         """Take note that a run was started."""
-        self.say(f"{child.job.name}: {child.start}, its output in {child.log}")
-        total = child.job.experiment.epochs
-        self._tasks[child.job.name] = self._bars.add_task(child.job.name, total=total)
+        self.say(f"{run.job.name}: {run.start}, its output in {run.log}")
+        total = run.job.experiment.epochs
+        self._tasks[run.job.name] = self._bars.add_task(run.job.name, total=total)
 
-    def ended(self, child: Running, failure: Failure | None) -> None:
+    def ended(self, run: Running, failure: Failure | None) -> None:
         """Take note that a run has ended."""
-        end = f"failed, {failure.why}" if failure else child.state
-        self.say(f"{child.job.name}: {end} (after {duration(child.seconds)})")
-        self._bars.remove_task(self._tasks.pop(child.job.name))
+        end = f"failed, {failure.why}" if failure else run.state
+        self.say(f"{run.job.name}: {end} (after {duration(run.seconds)})")
+        self._bars.remove_task(self._tasks.pop(run.job.name))
 
-    def look(self, children: Sequence[Running], waiting: int) -> None:
+    def look(self, runs: Sequence[Running], waiting: int) -> None:
         """How far the runs under way are; in a log at most once a minute, and only news."""
         if self.console.is_terminal:
-            for child in children:
-                self._bars.update(self._tasks[child.job.name], completed=child.epoch)
+            for run in runs:
+                self._bars.update(self._tasks[run.job.name], completed=run.epoch)
         elif time.monotonic() - self._said >= _QUIET:
             self._said = time.monotonic()
-            parts = [f"{c.job.name} {c.epoch}/{c.job.experiment.epochs}" for c in children]
+            parts = [f"{c.job.name} {c.epoch}/{c.job.experiment.epochs}" for c in runs]
             line = f"epochs done: {', '.join(parts)}; {waiting} not yet started"
-            if children and line != self._line:
+            if runs and line != self._line:
                 self.say(line)
             self._line = line

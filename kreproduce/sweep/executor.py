@@ -45,11 +45,11 @@ class Running(Protocol):
         """Why the run, which has ended, left no record."""
 
 
-class Computer(Protocol):
+class Executor(Protocol):
     """Where runs are started: this machine, or a cluster."""
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """How many run at a time."""
 
     def launch(self, job: Job) -> Running:

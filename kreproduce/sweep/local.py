@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kreproduce.sweep.cores import Cores
 from kreproduce.sweep.plan import Job
-from kreproduce.sweep.process import SHARED_GPU, Child, Command
+from kreproduce.sweep.process import SHARED_GPU, Command, RunProcess
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class ThisMachine:
 
     Args:
         command: what starts a job.
-        logs: the folder of the children's output, made when the first is started.
-        places: how many run at a time.
+        logs: the folder of the runs' output, made when the first is started.
+        slots: how many run at a time.
         gpus: what to write into CUDA_VISIBLE_DEVICES for each GPU, if there are any.
         cores: parts of the cores, for when there are no GPUs.
     """
@@ -42,18 +42,18 @@ class ThisMachine:
         self,
         command: Command,
         logs: Path,
-        places: int = 1,
+        slots: int = 1,
         gpus: Sequence[str] = (),
         cores: Sequence[Cores] = (),
     ):
-        self.places = places
+        self.slots = slots
         self._command, self._logs = command, logs
         parts = [Part(gpu=gpu) for gpu in gpus] or [Part(cores=own) for own in cores]
-        self._parts = parts if places > 1 else []
-        self._shared = places > max(1, len(gpus))
-        self._children: list[tuple[Child, Part]] = []
+        self._parts = parts if slots > 1 else []
+        self._shared = slots > max(1, len(gpus))
+        self._processes: list[tuple[RunProcess, Part]] = []
 
-    def launch(self, job: Job) -> Child:
+    def launch(self, job: Job) -> RunProcess:
         """Start a run.
 
         Raises:
@@ -64,12 +64,12 @@ class ThisMachine:
         environment |= {"CUDA_VISIBLE_DEVICES": part.gpu} if part.gpu else {}
         place = f"GPU {part.gpu}" if part.gpu else ""
         command = self._command(job)
-        child = Child(job, command, self._logs, environment, place, own=part.cores)
-        self._children.append((child, part))
-        return child
+        process = RunProcess(job, command, self._logs, environment, place, own=part.cores)
+        self._processes.append((process, part))
+        return process
 
     def _freest(self) -> Part:
         """Return the part with the fewest runs under way."""
-        self._children = [entry for entry in self._children if not entry[0].has_ended()]
-        taken = Counter(part for _, part in self._children)
+        self._processes = [entry for entry in self._processes if not entry[0].has_ended()]
+        taken = Counter(part for _, part in self._processes)
         return min(self._parts, key=lambda part: taken[part], default=Part())

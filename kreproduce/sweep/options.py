@@ -10,9 +10,9 @@ from pathlib import Path
 from kreproduce.errors import SettingsError
 from kreproduce.sweep import cores
 from kreproduce.sweep.cores import Cores
-from kreproduce.sweep.executor import Computer
+from kreproduce.sweep.executor import Executor
 from kreproduce.sweep.local import ThisMachine
-from kreproduce.sweep.preview import runs
+from kreproduce.sweep.preview import n_runs
 from kreproduce.sweep.process import run_command
 from kreproduce.system import gpus, unseen_gpus
 from kreproduce.system.gpus import CPU
@@ -23,7 +23,7 @@ _MOST = 1024  # processes at a time
 
 
 @dataclass(frozen=True)
-class Places:
+class Placement:
     """Where runs are started.
 
     Attributes:
@@ -76,7 +76,7 @@ class Places:
 
     def open(
         self, results: Path, data_dir: Path | None, say: Callable[[str], None]
-    ) -> AbstractContextManager[Computer]:
+    ) -> AbstractContextManager[Executor]:
         """Return the place, to be entered.
 
         Args:
@@ -148,14 +148,14 @@ def divided(parts: Sequence[Cores], jobs: int) -> str:
         return _shared(jobs, len(parts), "core")
     sizes = sorted({len(part) for part in parts})
     plural = "core" if sizes == [1] else "cores"
-    return f"{runs(jobs)} at a time, each on {' or '.join(map(str, sizes))} {plural} of its own"
+    return f"{n_runs(jobs)} at a time, each on {' or '.join(map(str, sizes))} {plural} of its own"
 
 
 def _shared(jobs: int, number: int, what: str) -> str:
     """So many runs on so many pieces of hardware that are not divided further."""
     if not number:
-        return f"{runs(jobs)} at a time"
+        return f"{n_runs(jobs)} at a time"
     if jobs <= number:
-        return f"{runs(jobs)} at a time, each on 1 {what} of its own"
+        return f"{n_runs(jobs)} at a time, each on 1 {what} of its own"
     plural = f"{what}s" if number > 1 else what
-    return f"{runs(jobs)} at a time on {number} {plural}, up to {-(-jobs // number)} on the same"
+    return f"{n_runs(jobs)} at a time on {number} {plural}, up to {-(-jobs // number)} on the same"

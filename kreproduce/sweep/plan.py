@@ -58,7 +58,7 @@ class Job:
 
     def look(self) -> status.Entry:
         """All that the results folder says of it now."""
-        return status.of(self.folder.path)
+        return status.state_of(self.folder.path)
 
 
 def plan(wanted: Iterable[tuple[Target, Experiment]], results: Path) -> list[Job]:
@@ -79,7 +79,7 @@ def plan(wanted: Iterable[tuple[Target, Experiment]], results: Path) -> list[Job
     return list(jobs.values())
 
 
-def shard(jobs: Sequence[Job], part: int, of: int) -> list[Job]:
+def shard_of(jobs: Sequence[Job], part: int, of: int) -> list[Job]:
     """Every `of`-th job, from the `part`-th on, counted from 1.
 
     The whole plan must be dealt out, whatever is done of it: what is done changes while other

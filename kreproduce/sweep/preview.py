@@ -22,7 +22,7 @@ def plan_lines(jobs: Sequence[Job], estimates: Estimates) -> list[str]:
         seed, state = f"seed {job.experiment.seed}", states[job.name]
         lines.append(f"{state:11}  {job.name:{width}}  {seed}  {time:>12}  {_what_for(job)}")
     counts = ", ".join(f"{number} {state}" for state, number in Counter(states.values()).items())
-    lines.append(f"{runs(len(jobs))}: {counts}" if jobs else "no run")
+    lines.append(f"{n_runs(len(jobs))}: {counts}" if jobs else "no run")
     lines += ["to do, one after another:"] if expected else []
     return lines + _sources(expected)
 
@@ -34,7 +34,7 @@ def simulation_lines(jobs: Sequence[Job], estimates: Estimates, gpus: Sequence[i
     if not known:
         return ["no run is open whose time is known: there is nothing to simulate"]
     order = "a seed after the other, " if len({job.experiment.seed for job in jobs}) > 1 else ""
-    lines = [f"{runs(len(known))}, a GPU a run, {order}the longest first:"]
+    lines = [f"{n_runs(len(known))}, a GPU a run, {order}the longest first:"]
     lines.append(f"{'GPUs':>7}  {'makespan':>12}  {'GPU hours':>9}  utilisation")
     for schedule in (simulate(known.values(), number) for number in gpus):
         lines.append(
@@ -81,14 +81,14 @@ def longest_first(jobs: Sequence[Job], estimates: Estimates) -> list[Job]:
     return sorted(jobs, key=lambda job: (seeds.index(job.experiment.seed), -times[job.name]))
 
 
-def runs(number: int) -> str:
+def n_runs(number: int) -> str:
     """So many runs, in words."""
     return f"{number} run{'s' if number != 1 else ''}"
 
 
 def _sources(expected: Mapping[str, Estimate | None]) -> list[str]:
     return [
-        f"  {runs(number)}: {f'{duration(seconds)}, by {source}' if source else 'unknown'}"
+        f"  {n_runs(number)}: {f'{duration(seconds)}, by {source}' if source else 'unknown'}"
         for source, (number, seconds) in total(expected.values()).items()
     ]
 

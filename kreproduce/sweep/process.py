@@ -39,7 +39,7 @@ class Failure:
 def run_command(results: Path, data_dir: Path | None, devices: str = "all") -> Command:
     """Return the `kreproduce run` of a job.
 
-    The child is told every setting, so that no file that changes meanwhile, and nothing that
+    The process is told every setting, so that no file that changes meanwhile, and nothing that
     a folder of images implies, can make it another run than the one planned.
     """
 
@@ -65,14 +65,14 @@ def _pairs(experiment: Experiment) -> list[str]:
     return [f"{name}={json.dumps(value)}" for name, value in values if name != "dataset"]
 
 
-class Child:
+class RunProcess:
     """A run under way.
 
     Args:
         job: the run.
         command: what runs it.
         logs: the folder of its log.
-        environment: the child's whole environment.
+        environment: the process's whole environment.
         place: on what else than cores it runs, for whoever watches.
         again: it is another try, whose log goes behind the earlier one's.
         own: the cores that it may use; all that this process may if none are given.
@@ -106,7 +106,7 @@ class Child:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env={**environment, "PYTHONUNBUFFERED": "1"},
-                    # A Ctrl-C reaches the sweep alone, which then interrupts each child once.
+                    # A Ctrl-C reaches the sweep alone, which then interrupts each run once.
                     start_new_session=True,
                 )
             where = named(granted) if granted else place

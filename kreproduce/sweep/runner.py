@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
 
-from kreproduce.sweep.display import View
-from kreproduce.sweep.executor import Computer, Running
+from kreproduce.sweep.display import Display
+from kreproduce.sweep.executor import Executor, Running
 from kreproduce.sweep.plan import Job
 from kreproduce.sweep.process import Failure
 from kreproduce.system.interruption import REQUESTS, Interrupted
 
-_LOOK = 0.1  # seconds between two looks at the children
+_LOOK = 0.1  # seconds between two looks at the runs
 
 
 class Runner:
@@ -22,14 +22,14 @@ class Runner:
 
     Args:
         jobs: in the order in which they are started.
-        computer: where.
-        view: is told what happens.
+        executor: where.
+        display: is told what happens.
         fail_fast: start no more after a failure; what is under way is finished.
         patience: seconds that an interrupted run has before it is killed.
 
     Attributes:
-        computer: as given.
-        view: as given.
+        executor: as given.
+        display: as given.
         failures: the runs that ended without a record.
         waiting: the jobs that have not been started.
     """
@@ -37,15 +37,15 @@ class Runner:
     def __init__(
         self,
         jobs: Iterable[Job],
-        computer: Computer,
-        view: View,
+        executor: Executor,
+        display: Display,
         fail_fast: bool = False,
         patience: float = 60.0,
     ):
         self.waiting = deque(jobs)
         self.failures: list[Failure] = []
-        self._children: list[Running] = []
-        self.computer, self.view = computer, view
+        self._running: list[Running] = []
+        self.executor, self.display = executor, display
         self._fail_fast, self._patience = fail_fast, patience
 
     def run(self) -> None:
@@ -55,7 +55,7 @@ class Runner:
             Interrupted: the sweep was told to stop, and all runs have ended.
             StorageError: a log cannot be written; the runs were stopped.
         """
-        with _Signals() as signals, self.view:
+        with _Signals() as signals, self.display:
             try:
                 while self._start():
                     time.sleep(_LOOK)
@@ -65,49 +65,49 @@ class Runner:
                 self._stop(signals)
 
     def _start(self) -> bool:
-        """Fill the free places; says whether anything is under way."""
+        """Fill the free slots; says whether anything is under way."""
         stopped = self._fail_fast and self.failures
-        while self.waiting and not stopped and len(self._children) < self.computer.places:
+        while self.waiting and not stopped and len(self._running) < self.executor.slots:
             job = self.waiting.popleft()
             if not job.is_open:  # by another sweep, since the plan was made
                 fault = job.fault
                 self.failures += [Failure(job, fault)] if fault else []
-                self.view.say(f"{job.name}: {fault or f'{job.state} meanwhile'}")
+                self.display.say(f"{job.name}: {fault or f'{job.state} meanwhile'}")
                 continue
-            child = self.computer.launch(job)
-            self._children.append(child)
-            self.view.started(child)
-        return bool(self._children)
+            run = self.executor.launch(job)
+            self._running.append(run)
+            self.display.started(run)
+        return bool(self._running)
 
     def _collect(self) -> None:
-        """Take note of the children that have ended, and of how far the others are."""
-        for child in [child for child in self._children if child.has_ended()]:
-            self._children.remove(child)
-            failure = child.failure()
+        """Take note of the runs that have ended, and of how far the others are."""
+        for run in [run for run in self._running if run.has_ended()]:
+            self._running.remove(run)
+            failure = run.failure()
             self.failures += [failure] if failure else []
-            self.view.ended(child, failure)
-        self.view.look(self._children, len(self.waiting))
+            self.display.ended(run, failure)
+        self.display.look(self._running, len(self.waiting))
 
     def _stop(self, signals: "_Signals") -> None:
         """Interrupt what is still under way, and kill what does not end; at once if told again."""
-        if not self._children:
+        if not self._running:
             return
-        self.view.say(f"stopping {len(self._children)} under way; again kills at once")
+        self.display.say(f"stopping {len(self._running)} under way; again kills at once")
         told, deadline = signals.count, time.monotonic() + self._patience
-        for child in self._children:
-            child.interrupt()
-        while [child for child in self._children if not child.has_ended()]:
+        for run in self._running:
+            run.interrupt()
+        while [run for run in self._running if not run.has_ended()]:
             if signals.count > told or time.monotonic() > deadline:
                 break
             time.sleep(_LOOK)
-        for child in self._children:
-            child.kill()
+        for run in self._running:
+            run.kill()
 
 
 class _Signals:
     """Counts the requests to stop (Ctrl-C, a scheduler's, a closed terminal's) while in it.
 
-    Raising an exception wherever the program happens to be could lose a child that has just
+    Raising an exception wherever the program happens to be could lose a run that has just
     been started.
     """
 
@@ -120,7 +120,7 @@ class _Signals:
         if threading.current_thread() is threading.main_thread():
             for number in REQUESTS:
                 # `nohup` and `&` ignore some. Those are not counted, but have a handler, too:
-                # what is ignored the children would inherit, and could not be interrupted.
+                # what is ignored the runs would inherit, and could not be interrupted.
                 ignored = signal.getsignal(number) is signal.SIG_IGN
                 handler = _nothing if ignored else self._counted
                 self._before[number] = signal.signal(number, handler)

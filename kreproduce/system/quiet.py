@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def standard_error() -> Iterator[None]:
+def silence_stderr() -> Iterator[None]:
     """Silence standard error while TensorFlow is imported: its C++ writes half a page there.
 
     What Python raises still comes through.

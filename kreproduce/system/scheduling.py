@@ -34,7 +34,7 @@ def instructions() -> tuple[str, ...]:
     return tuple(sorted(filter(_VECTOR.fullmatch, set(line.partition(":")[2].split()))))
 
 
-def as_batch() -> None:
+def use_batch_policy() -> None:
     """Tell Linux that this thread, and those it starts, compute for long and answer nobody.
 
     What a user chose otherwise, say with chrt, is left. Call it before a backend starts its

@@ -15,7 +15,7 @@ from kreproduce.system import scheduling
 from kreproduce.text import printable
 from kreproduce.training import optimizer
 from kreproduce.training.devices import Devices, threads
-from kreproduce.training.model import Assembly
+from kreproduce.training.model import CompiledModel
 
 # Variables by which a backend is told to compute otherwise: by other kernels, on other threads.
 # Not all of "TF_", for which Terraform's begin with it, too.
@@ -32,7 +32,7 @@ _MUTE = re.compile(
 _LONGEST = 300  # characters
 
 
-def of(assembly: Assembly, devices: Devices) -> Conditions:
+def conditions_of(compiled: CompiledModel, devices: Devices) -> Conditions:
     """Return the conditions under which a run computes, for its record."""
     return Conditions(
         devices=devices.names,
@@ -45,20 +45,20 @@ def of(assembly: Assembly, devices: Devices) -> Conditions:
         threads=threads(),
         deterministic=devices.deterministic,
         backend=keras.backend.backend(),
-        precision=assembly.precision,
+        precision=compiled.precision,
         floatx=keras.config.floatx(),
         tensor_float_32=devices.tensor_float_32,
-        jit_compile=assembly.xla,
+        jit_compile=compiled.xla,
         steps_per_execution=devices.steps_per_execution,
-        optimizer=_optimizer(assembly),
+        optimizer=_optimizer(compiled),
         environment=environment(),
         versions=versions(),
         platform=platform.platform(),
     )
 
 
-def _optimizer(assembly: Assembly) -> Optimizer:
-    used = assembly.model.optimizer
+def _optimizer(compiled: CompiledModel) -> Optimizer:
+    used = compiled.model.optimizer
     used = getattr(used, "inner_optimizer", used)  # that of the loss' scaling is around it
     return Optimizer(name=optimizer.NAME, formula=used.formula)
 

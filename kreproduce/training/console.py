@@ -20,7 +20,7 @@ FORWARD_SHARE = 0.25
 _MEASURED_STEPS, _MEASURED_SECONDS = 10, 20.0
 
 
-class Computer(Protocol):
+class Hardware(Protocol):
     """What the estimate of a run's time names."""
 
     @property
@@ -51,10 +51,10 @@ class Report:
 
     @contextlib.contextmanager
     def training(
-        self, experiment: Experiment, steps: int, evaluated: int, computer: Computer, done: int = 0
+        self, experiment: Experiment, steps: int, evaluated: int, hardware: Hardware, done: int = 0
     ) -> Iterator[None]:
         """Around all epochs of `steps` steps, `done` of them done; each validates `evaluated`."""
-        self._experiment, self._computer = experiment, computer
+        self._experiment, self._hardware = experiment, hardware
         self._steps, self._evaluated = steps, evaluated
         self._done, self._here = done, 0
         self._first, self._timed_from, self._estimated = 0.0, 0, False
@@ -109,8 +109,8 @@ class Report:
         share = 1 - (self._done - self._here) / (self._steps * epochs)  # still to be done
         whole = elapsed / measured * (self._steps * epochs + FORWARD_SHARE * forward)
         left = share * whole
-        self.say(f"this will take about {duration(left)} on {self._computer.names[0]}")
-        if not self._computer.gpu and left > 3600:
+        self.say(f"this will take about {duration(left)} on {self._hardware.names[0]}")
+        if not self._hardware.gpu and left > 3600:
             self.say(f"a CPU is slow at this; {_on_a_gpu(self._experiment)}")
 
 

@@ -11,11 +11,11 @@ from kreproduce.runs.records import Accuracies, Outcome
 from kreproduce.system.interruption import Interruptions
 from kreproduce.training.interruptible import Stopping
 from kreproduce.training.logits import SHOWN, cross_entropy, predict
-from kreproduce.training.model import Assembly
+from kreproduce.training.model import CompiledModel
 
 
 def outcome(
-    assembly: Assembly, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
+    compiled: CompiledModel, experiment: Experiment, dataset: Dataset, interruptions: Interruptions
 ) -> tuple[Outcome, Predictions]:
     """Return what a trained model makes of the test images.
 
@@ -31,8 +31,8 @@ def outcome(
             horizontal=shown == "horizontal",
             vertical=shown == "vertical",
         )
-        predicted = assembly.model.predict(
-            assembly.batches(views, experiment.batch_size),
+        predicted = compiled.model.predict(
+            compiled.batches(views, experiment.batch_size),
             verbose=0,
             callbacks=[Stopping(interruptions)],
         )

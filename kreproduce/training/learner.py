@@ -12,14 +12,15 @@ from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import Code, Outcome, Session
 from kreproduce.system.interruption import Interruptions
 from kreproduce.system.provenance import code_version, now
-from kreproduce.training import conditions, state
+from kreproduce.training import state
 from kreproduce.training.batches import Batches, dropout_seeds
-from kreproduce.training.console import Computer
+from kreproduce.training.conditions import conditions_of
+from kreproduce.training.console import Hardware
 from kreproduce.training.devices import Devices, check_batch
 from kreproduce.training.evaluation import outcome
 from kreproduce.training.interruptible import Pauses, Stopping
 from kreproduce.training.lifecycle import Means
-from kreproduce.training.model import assemble
+from kreproduce.training.model import compile_model
 from kreproduce.training.store import kept_of
 
 
@@ -49,58 +50,58 @@ class NetworkLearner:
             check_batch(experiment.batch_size, len(shown), devices)
         started = time.perf_counter()
         shape = dataset.train.images.shape[1:]
-        self.assembly = assemble(experiment, shape, devices, kept=kept_of(dataset, devices))
+        self.compiled = compile_model(experiment, shape, devices, kept=kept_of(dataset, devices))
         self.setup_seconds = time.perf_counter() - started
-        self.computer: Computer = devices
+        self.hardware: Hardware = devices
         # Now, because the code may be another when the run ends.
         self.session = Session(
             started=now(),
             epoch=0,
             step=0,
             code=Code(**code_version()._asdict()),
-            conditions=conditions.of(self.assembly, devices),
+            conditions=conditions_of(self.compiled, devices),
         )
         self._experiment, self._dataset = experiment, dataset
         self._interruptions = interruptions
-        self._dropouts = dropout_seeds(experiment, self.assembly.network)
+        self._dropouts = dropout_seeds(experiment, self.compiled.network)
         self.steps = len(self._batches(training_views(experiment, dataset.train, 0)))
         self.validation_steps = len(self._batches(validated))
 
     def arrays(self) -> Arrays:
         """Return weights, the optimizer's variables and the sums of the epoch."""
-        return state.arrays(self.assembly)
+        return state.arrays(self.compiled)
 
     def restore(self, arrays: Arrays) -> None:
         """Put them back."""
-        state.restore(self.assembly, arrays)
+        state.restore(self.compiled, arrays)
 
     def fit(self, epoch: int, step: int, rate: float, ended: Callable[[int], bool]) -> None:
         """Train with Keras' `fit`, on the epoch's own views."""
-        self.assembly.model.optimizer.learning_rate = rate
+        self.compiled.model.optimizer.learning_rate = rate
         if step == 0:
             self._reset_sums()
         for generator, seed in self._dropouts:
             generator.state.assign([seed, epoch * self.steps + step])
         views = training_views(self._experiment, self._dataset.train, epoch)
-        self.assembly.model.fit(
+        self.compiled.model.fit(
             self._batches(views, first=step),
             shuffle=False,
             verbose=0,
-            callbacks=[Pauses(step, state.sums(self.assembly), ended)],
+            callbacks=[Pauses(step, state.sums(self.compiled), ended)],
         )
 
     def means(self) -> Means:
         """Return the loss and the accuracy that Keras has summed up."""
-        loss, accuracy = self.assembly.loss.result(), self.assembly.accuracy.result()
+        loss, accuracy = self.compiled.loss.result(), self.compiled.accuracy.result()
         return Means(float(loss), float(accuracy))
 
     def validate(self, epoch: int) -> Means:
         """Return what Keras' `evaluate` computes; the sums of the training stay."""
-        sums = state.sums(self.assembly)
+        sums = state.sums(self.compiled)
         trained = state.values(sums)
         self._reset_sums()
         views = validation_views(self._experiment, self._dataset.validation, epoch)
-        found: dict[str, float] = self.assembly.model.evaluate(
+        found: dict[str, float] = self.compiled.model.evaluate(
             self._batches(views),
             verbose=0,
             return_dict=True,
@@ -111,24 +112,24 @@ class NetworkLearner:
 
     def weights(self) -> Arrays:
         """Return the network's weights by their paths."""
-        return state.values(self.assembly.network.weights)
+        return state.values(self.compiled.network.weights)
 
     def save_weights(self, weights: Arrays, path: Path) -> None:
         """Write them as Keras does, into a file .weights.h5."""
         present = self.weights()
-        state.assign(self.assembly.network.weights, weights)
-        self.assembly.network.save_weights(path)
-        state.assign(self.assembly.network.weights, present)
+        state.assign(self.compiled.network.weights, weights)
+        self.compiled.network.save_weights(path)
+        state.assign(self.compiled.network.weights, present)
 
     def test(self, weights: Arrays) -> tuple[Outcome, Predictions]:
         """Show each test image as it is and flipped."""
-        state.assign(self.assembly.network.weights, weights)
-        return outcome(self.assembly, self._experiment, self._dataset, self._interruptions)
+        state.assign(self.compiled.network.weights, weights)
+        return outcome(self.compiled, self._experiment, self._dataset, self._interruptions)
 
     def _reset_sums(self) -> None:
         """Keras resets no metric that it has not seen a batch of, as after a restore."""
-        self.assembly.loss.reset_state()
-        self.assembly.accuracy.reset_state()
+        self.compiled.loss.reset_state()
+        self.compiled.accuracy.reset_state()
 
     def _batches(self, views: Views, first: int = 0) -> Batches:
-        return self.assembly.batches(views, self._experiment.batch_size, first)
+        return self.compiled.batches(views, self._experiment.batch_size, first)

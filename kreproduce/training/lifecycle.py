@@ -23,10 +23,10 @@ from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import HEADLINE, Outcome, Record, Rule, Session
 from kreproduce.system.interruption import Interrupted, Interruptions
 from kreproduce.training import progress as progress_module
-from kreproduce.training.console import Computer, Report
+from kreproduce.training.console import Hardware, Report
 from kreproduce.training.out_of_memory import memory_of
 from kreproduce.training.progress import Progress
-from kreproduce.training.record import record as record_of
+from kreproduce.training.record import build_record
 from kreproduce.training.schedule import learning_rate
 from kreproduce.training.sessions import changes, sentence
 
@@ -46,14 +46,14 @@ class Learner(Protocol):
 
     Attributes:
         session: since when, and under which conditions it computes; its place is filled in.
-        computer: on what.
+        hardware: on what.
         steps: training steps of an epoch.
         validation_steps: batches of a validation.
         setup_seconds: how long it took to make.
     """
 
     session: Session
-    computer: Computer
+    hardware: Hardware
     steps: int
     validation_steps: int
     setup_seconds: float
@@ -191,7 +191,7 @@ class _Life:
         self._folder, self._images = folder, images
         self._report, self._interruptions = report, interruptions
         self._experiment: Experiment = folder.experiment
-        self._witness = {
+        self._must_match = {
             "identity": self._experiment.identity,
             "fingerprint": images.fingerprint,
         }
@@ -206,7 +206,7 @@ class _Life:
         """
         if checkpoint is not None:
             with self._folder.named():
-                progress_module.check(checkpoint, self._witness)
+                progress_module.check(checkpoint, self._must_match)
 
     def run(self, learner: Learner, checkpoint: Checkpoint | None) -> Record:
         """Train, test and record; returns the record."""
@@ -261,7 +261,7 @@ class _Life:
         )
         done = self._progress.epoch * learner.steps + self._progress.step
         with self._report.training(
-            experiment, learner.steps, learner.validation_steps, learner.computer, done
+            experiment, learner.steps, learner.validation_steps, learner.hardware, done
         ):
             for epoch in range(self._progress.epoch, experiment.epochs):
                 self._interruptions.check()
@@ -326,7 +326,7 @@ class _Life:
     def _record(self) -> Record:
         """Everything that is known of the run now that it is complete."""
         self._folder.write_history(self._progress.history)  # whatever became of the file meanwhile
-        return record_of(
+        return build_record(
             self._experiment,
             self._images,
             self._progress,
@@ -340,7 +340,7 @@ class _Life:
         self._folder.set_state("running", self._progress.epoch, self._progress.step)
 
     def _captured(self) -> Checkpoint:
-        return progress_module.capture(self._progress, self._learner.arrays(), self._witness)
+        return progress_module.capture(self._progress, self._learner.arrays(), self._must_match)
 
     def _export(self, rule: Rule) -> None:
         """Write the best weights as Keras has them, for whoever wants to use them."""

@@ -20,7 +20,7 @@ from kreproduce.training.store import Kept, Store, StoredBatches
 
 
 @dataclass(frozen=True)
-class Assembly:
+class CompiledModel:
     """A network and what trains it.
 
     Attributes:
@@ -56,13 +56,13 @@ class Assembly:
         return bool(self.model.jit_compile)
 
 
-def assemble(
+def compile_model(
     experiment: Experiment,
     image_shape: tuple[int, ...],
     devices: Devices,
     lowering: Lowering = "auto",
     kept: Kept | None = None,
-) -> Assembly:
+) -> CompiledModel:
     """Build and compile what an experiment trains, its weights drawn from the seed.
 
     Args:
@@ -99,7 +99,7 @@ def assemble(
         model.optimizer.build(model.trainable_variables)
     if not fill_up:
         loss = next(metric for metric in model.metrics if metric.name == "loss")
-    return Assembly(network, model, loss, accuracy, precision, fill_up, store)
+    return CompiledModel(network, model, loss, accuracy, precision, fill_up, store)
 
 
 def _normalizes_by_share() -> bool:

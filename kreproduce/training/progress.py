@@ -15,7 +15,7 @@ from kreproduce.runs.records import Rule, Session
 _VERSION = 2
 # What a checkpoint has beside its arrays.
 _FACTS: dict[str, type | tuple[type, ...]] = {
-    "witness": dict,
+    "witness": dict,  # what must match when it goes on
     "seconds": (int, float),
     "history": list,
     "best": dict,
@@ -75,20 +75,20 @@ class Progress:
         return f"in epoch {self.epoch + 1} of {epochs}, after step {self.step} of {steps}"
 
 
-def capture(progress: Progress, arrays: Arrays, witness: dict[str, str]) -> Checkpoint:
+def capture(progress: Progress, arrays: Arrays, must_match: dict[str, str]) -> Checkpoint:
     """Return all that training needs to go on from here.
 
     Args:
         progress: how far it is.
         arrays: the learner's, see `Learner.arrays`.
-        witness: what must be the same when it goes on; see `check`.
+        must_match: what must be the same when it goes on; see `check`.
     """
     arrays = dict(arrays)
     for epoch, kept in progress.kept.items():
         arrays |= {f"{_BEST}{epoch}/{name}": value for name, value in kept.items()}
     facts = {
         "version": _VERSION,
-        "witness": witness,
+        "witness": must_match,
         "seconds": progress.seconds,
         "history": [asdict(row) for row in progress.history],
         "best": progress.best,
@@ -97,7 +97,7 @@ def capture(progress: Progress, arrays: Arrays, witness: dict[str, str]) -> Chec
     return Checkpoint(progress.epoch, progress.step, facts, arrays)
 
 
-def check(checkpoint: Checkpoint, witness: dict[str, str]) -> None:
+def check(checkpoint: Checkpoint, must_match: dict[str, str]) -> None:
     """Refuse to go on from a checkpoint that is not of this run.
 
     Raises:
@@ -116,7 +116,7 @@ def check(checkpoint: Checkpoint, witness: dict[str, str]) -> None:
         raise StateError(
             "its checkpoint was not written by kreproduce; --force starts from scratch"
         )
-    for what, value in witness.items():
+    for what, value in must_match.items():
         if facts["witness"].get(what) != value:
             raise StateError(
                 f"its checkpoint has another {what} ({facts['witness'].get(what)}, and now "

@@ -14,7 +14,7 @@ from kreproduce.system.provenance import now
 from kreproduce.training.progress import Progress
 
 
-def record(
+def build_record(
     experiment: Experiment,
     images: Images,
     progress: Progress,

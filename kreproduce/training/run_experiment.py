@@ -62,7 +62,7 @@ def run_experiment(
     def learner(images: Dataset, interruptions: Interruptions) -> Learner:
         scheduling.keep_memory()
         # Only now: importing Keras takes seconds, and bad images are refused at once.
-        with quiet.standard_error():
+        with quiet.silence_stderr():
             from kreproduce.training import devices as devices_module
             from kreproduce.training import steps_per_execution
             from kreproduce.training.learner import NetworkLearner
@@ -97,7 +97,7 @@ class _Images:
     def load(self) -> Dataset:
         """Return the images, when the backend can compute and nothing else is at fault."""
         backend.check()
-        scheduling.as_batch()
+        scheduling.use_batch_policy()
         cluster.check(os.environ.get("TF_CONFIG"))
         name = self._experiment.dataset
         if self._location.kind == "tfds" and self._location.path is None:

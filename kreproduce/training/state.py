@@ -5,26 +5,26 @@ import numpy as np
 
 from kreproduce.errors import StateError
 from kreproduce.runs.checkpoint import Arrays
-from kreproduce.training.model import Assembly
+from kreproduce.training.model import CompiledModel
 from kreproduce.training.progress import part
 
 
-def arrays(assembly: Assembly) -> Arrays:
+def arrays(compiled: CompiledModel) -> Arrays:
     """Return all variables that training goes on from, by group and path."""
     return {
         f"{group}/{name}": value
-        for group, variables in _groups(assembly).items()
+        for group, variables in _groups(compiled).items()
         for name, value in values(variables).items()
     }
 
 
-def restore(assembly: Assembly, captured: Arrays) -> None:
+def restore(compiled: CompiledModel, captured: Arrays) -> None:
     """Put back what `arrays` took.
 
     Raises:
         StateError: it is of another network, or another version of Keras named its variables.
     """
-    for group, variables in _groups(assembly).items():
+    for group, variables in _groups(compiled).items():
         assign(variables, part(captured, group))
 
 
@@ -51,14 +51,14 @@ def assign(variables: list[keras.Variable], arrays: Arrays) -> None:
         variable.assign(arrays[variable.path])
 
 
-def sums(assembly: Assembly) -> list[keras.Variable]:
+def sums(compiled: CompiledModel) -> list[keras.Variable]:
     """Return what the loss and the accuracy of an epoch are computed from."""
-    return [*assembly.loss.variables, *assembly.accuracy.variables]
+    return [*compiled.loss.variables, *compiled.accuracy.variables]
 
 
-def _groups(assembly: Assembly) -> dict[str, list[keras.Variable]]:
+def _groups(compiled: CompiledModel) -> dict[str, list[keras.Variable]]:
     return {
-        "weights": assembly.network.weights,
-        "optimizer": assembly.model.optimizer.variables,
-        "sums": sums(assembly),
+        "weights": compiled.network.weights,
+        "optimizer": compiled.model.optimizer.variables,
+        "sums": sums(compiled),
     }

@@ -70,7 +70,7 @@ def trained(experiment, devices, stored=False):
     """
     training, validation = images(13, 1), images(11, 2)
     kept = Kept((validation, training), 20) if stored else None
-    found = model.assemble(experiment, (12, 12, 3), devices(False, ("a CPU",)), kept=kept)
+    found = model.compile_model(experiment, (12, 12, 3), devices(False, ("a CPU",)), kept=kept)
     found.model.jit_compile = True  # whatever other tests asked TensorFlow for
     batches = found.batches(training_views(experiment, training, 0), SIZE)
     if stored:

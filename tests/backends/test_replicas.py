@@ -31,14 +31,14 @@ from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.network import description
 from kreproduce.training.console import Report
 from kreproduce.runs.folder import RunFolder
-from kreproduce.training import assembly, devices, lifecycle, optimizer
+from kreproduce.training import model, devices, lifecycle, optimizer
 from kreproduce.training.learner import NetworkLearner
 settings, images, parts, double = json.loads(sys.argv[1])
 # The first three blocks alone, for compiling all sixteen takes minutes.
 strides = description._strides
 description.STAGES = description.STAGES[:2]
 description._strides = lambda skipped: strides(skipped)[:3]
-assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
+model.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 if double:
     keras.config.set_floatx("float64")  # of the loss
     dense = keras.layers.Dense.__init__
@@ -50,9 +50,9 @@ class Enough(Exception): pass
 class Learner(NetworkLearner):
     def fit(self, *arguments):
         super().fit(*arguments)
-        where = {weight.value.sharding.num_devices for weight in self.assembly.network.weights}
-        assert where == {self.computer.replicas}, where
-        assert (self.assembly.store is not None) == (self.computer.replicas > 1)
+        where = {weight.value.sharding.num_devices for weight in self.compiled.network.weights}
+        assert where == {self.hardware.replicas}, where
+        assert (self.compiled.store is not None) == (self.hardware.replicas > 1)
 class Stopping(Report):
     def epoch(self, row, best):
         super().epoch(row, best)

@@ -12,10 +12,10 @@ def test_images_are_kept_on_the_devices_as_of_a_run(monkeypatch):
     monkeypatch.setattr(memory, "IMAGES", 276)
     monkeypatch.setattr(devices.Devices, "keep", lambda self, size: True)
 
-    def assemble(*arguments, kept):
+    def compile_model(*arguments, kept):
         raise LookupError(kept)
 
-    monkeypatch.setattr(memory, "assemble", assemble)
+    monkeypatch.setattr(memory, "compile_model", compile_model)
     small = case.of("v2-2ch", batch=2, input_size=32, precision="auto")
     with pytest.raises(LookupError) as found:
         memory.measure(small, devices.Devices(False, ("a CPU",)), print)

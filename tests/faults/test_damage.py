@@ -34,7 +34,7 @@ def test_a_damaged_checkpoint_of_a_real_run(reference, tmp_path, tally):
     run(tmp_path, call="kreproduce.training.console:Report.step", nth=STEPS + 6, save_seconds=0)
     newest, older = checkpoint.listed(folder_of(tmp_path) / "checkpoints")
     newest.write_bytes(newest.read_bytes()[:-1])
-    end = run(tmp_path, call="kreproduce.training.learner:assemble")
+    end = run(tmp_path, call="kreproduce.training.learner:compile_model")
     assert end.warnings == [f"kreproduce: warning: {newest}.damaged is damaged and was put aside"]
     content = bytearray(older.read_bytes())
     content[len(content) // 2] ^= 1

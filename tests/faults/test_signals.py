@@ -18,7 +18,7 @@ def at(reference, what, nth=1):
 
 PARTS = {
     "loading": {"call": "kreproduce.data.dataset:fingerprint"},
-    "building": {"call": "kreproduce.training.learner:assemble"},
+    "building": {"call": "kreproduce.training.learner:compile_model"},
     "training": {"call": "kreproduce.training.console:Report.step", "nth": STEPS + 4},
     "the last step of an epoch": {"call": "kreproduce.training.console:Report.step", "nth": STEPS},
     "validating": {"call": "keras:Model.evaluate", "nth": 2},

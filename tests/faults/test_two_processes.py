@@ -21,7 +21,7 @@ OTHER = [sys.executable, DRIVER, "run", "digits", *SETTINGS]
 
 def held(results):
     """A process that is at the run, and waits."""
-    return Process(results, do="hold", call="kreproduce.training.learner:assemble")
+    return Process(results, do="hold", call="kreproduce.training.learner:compile_model")
 
 
 def second(results, *more):

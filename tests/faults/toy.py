@@ -31,7 +31,7 @@ class Toy:
         validations: loss and accuracy of each epoch.
     """
 
-    computer = Devices(False, ("a toy",))
+    hardware = Devices(False, ("a toy",))
     steps, validation_steps, setup_seconds = STEPS, 1, 0.0
     session = parsed(record_of(EXPERIMENT)).sessions[0]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kreproduce.errors import SettingsError
-from kreproduce.sweep.options import Places
+from kreproduce.sweep.options import Placement
 from kreproduce.system import gpus, unseen_gpus
 
 
@@ -21,12 +21,12 @@ def unlisted(monkeypatch, tmp_path):
 def test_gpus_that_nothing_lists_are_not_dealt_out(unlisted):
     """Each run would take all of them."""
     with pytest.raises(SettingsError, match=r"--jobs 2: the GPUs .*there is no nvidia-smi"):
-        Places(jobs=2).check()
-    for alone in (Places(), Places(jobs=1), Places(jobs=2, devices="cpu")):
+        Placement(jobs=2).check()
+    for alone in (Placement(), Placement(jobs=1), Placement(jobs=2, devices="cpu")):
         alone.check()
 
 
 @pytest.mark.parametrize("named", ["0,1", ""])
 def test_gpus_that_are_named_or_hidden_are(unlisted, monkeypatch, named):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    Places(jobs=2).check()
+    Placement(jobs=2).check()

@@ -16,8 +16,8 @@ from kreproduce.experiment.settings import of_row, parse_overrides, resolve
 from kreproduce.runs.checkpoint import Checkpoint
 from kreproduce.runs.folder import RunFolder
 from kreproduce.sweep.estimate import Estimate, of_gpus, of_this_machine, total
-from kreproduce.sweep.options import Places
-from kreproduce.sweep.plan import Job, plan, shard
+from kreproduce.sweep.options import Placement
+from kreproduce.sweep.plan import Job, plan, shard_of
 from kreproduce.sweep.preview import longest_first, side_by_side, simulation_lines
 from kreproduce.sweep.process import run_command
 from kreproduce.sweep.targets import Target, find
@@ -311,7 +311,7 @@ def test_shards_are_disjoint_and_cover_the_plan(tmp_path, seeds, of):
         for target in find(["all"])
     ]
     jobs = plan(wanted, tmp_path)
-    shards = [[job.name for job in shard(jobs, part, of)] for part in range(1, of + 1)]
+    shards = [[job.name for job in shard_of(jobs, part, of)] for part in range(1, of + 1)]
     together = [name for names in shards for name in names]
     assert len(together) == len(set(together)) == 31 * len(seeds)
     assert set(together) == {job.name for job in jobs}
@@ -320,12 +320,12 @@ def test_shards_are_disjoint_and_cover_the_plan(tmp_path, seeds, of):
 
 def test_a_shard_is_the_same_whatever_is_done(tmp_path):
     wanted = experiments(find(["5"]))
-    before = [job.name for job in shard(plan(wanted, tmp_path), 2, 3)]
+    before = [job.name for job in shard_of(plan(wanted, tmp_path), 2, 3)]
     jobs = plan(wanted, tmp_path)
     write_record(jobs[0].folder)
     write_status(jobs[1].folder, "interrupted", 3)
     write_status(jobs[4].folder, "failed", 3)
-    after = shard(plan(wanted, tmp_path), 2, 3)
+    after = shard_of(plan(wanted, tmp_path), 2, 3)
     assert [job.name for job in after] == before
     assert {job.state for job in after} == {"missing", "interrupted", "failed"}
 
@@ -486,7 +486,7 @@ def test_a_child_is_told_exactly_the_experiment(tmp_path, experiment):
     assert command[-4:] == ["--results", str(tmp_path), "--data-dir", str(tmp_path / "data")]
     assert "--data-dir" not in run_command(tmp_path, None)(job(tmp_path, experiment))
     assert "--devices" not in run_command(tmp_path, None)(job(tmp_path, experiment))
-    with Places(devices="cpu").open(tmp_path, None, print) as machine:
+    with Placement(devices="cpu").open(tmp_path, None, print) as machine:
         assert machine._command(job(tmp_path, experiment))[-2:] == ["--devices", "cpu"]
 
 

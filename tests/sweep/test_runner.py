@@ -16,10 +16,10 @@ from rich.console import Console
 from kreproduce.errors import StorageError
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs.folder import RunFolder
-from kreproduce.sweep.display import View
+from kreproduce.sweep.display import Display
 from kreproduce.sweep.local import ThisMachine
 from kreproduce.sweep.plan import plan
-from kreproduce.sweep.process import Child
+from kreproduce.sweep.process import RunProcess
 from kreproduce.sweep.runner import Runner
 from kreproduce.sweep.targets import Target
 from kreproduce.system.interruption import REQUESTS, Interrupted
@@ -83,26 +83,26 @@ def wait(condition):
 """
 
 
-class Recorder(View):
-    """A view that also keeps what it was told."""
+class Recorder(Display):
+    """A display that also keeps what it was told."""
 
     def __init__(self):
         super().__init__(Console(file=io.StringIO(), soft_wrap=True))
-        self.alive, self.most, self.children = 0, 0, []
+        self.alive, self.most, self.runs = 0, 0, []
 
     @property
     def text(self):
         return self.console.file.getvalue()
 
-    def started(self, child):
-        self.children.append(child)
+    def started(self, run):
+        self.runs.append(run)
         self.alive += 1
         self.most = max(self.most, self.alive)
-        super().started(child)
+        super().started(run)
 
-    def ended(self, child, failure):
+    def ended(self, run, failure):
         self.alive -= 1
-        super().ended(child, failure)
+        super().ended(run, failure)
 
 
 @pytest.fixture
@@ -144,28 +144,28 @@ def test_goes_on_past_failures_and_says_why(sweep):
         7: "told to stop by SIGTERM, not by this sweep",
     }
     assert not runner.waiting
-    assert runner.view.most == 1
+    assert runner.display.most == 1
     log = runner.failures[0].log
     assert log.name == f"{runner.failures[0].job.name}.log"
     assert log.read_text().splitlines()[-2:] == ["words", "kreproduce: no room"]
 
 
 def test_a_run_that_another_process_is_at_is_left_to_it(sweep):
-    """It was free when it was looked at, and taken when the child wanted it."""
+    """It was free when it was looked at, and taken when the run wanted it."""
     runner = sweep("leave it", "succeed")
     job = runner.waiting[0]
     at_it = RunFolder(job.folder.path.parents[1], job.experiment)
-    launch = runner.computer.launch
+    launch = runner.executor.launch
 
     def late(asked):
         if asked is job:
             at_it.claim()
         return launch(asked)
 
-    runner.computer.launch = late
+    runner.executor.launch = late
     runner.run()
     assert failed(runner) == {}
-    assert f"{job.name}: running (after" in runner.view.text
+    assert f"{job.name}: running (after" in runner.display.text
     at_it.close()
 
 
@@ -179,9 +179,9 @@ def test_a_run_that_ends_as_if_locked_and_is_not_has_failed(sweep):
 def test_the_view_names_every_end(sweep):
     runner = sweep("fail", "succeed")
     runner.run()
-    one, two = (child.job.name for child in runner.view.children)
-    assert f"{one}: failed, exit code 5: no room (after " in runner.view.text
-    assert f"{two}: done (after " in runner.view.text
+    one, two = (run.job.name for run in runner.display.runs)
+    assert f"{one}: failed, exit code 5: no room (after " in runner.display.text
+    assert f"{two}: done (after " in runner.display.text
 
 
 def test_fail_fast_starts_no_more(sweep):
@@ -196,7 +196,7 @@ def test_fail_fast_finishes_what_is_under_way(sweep):
     runner.run()
     assert list(failed(runner)) == [1]
     assert [job.experiment.seed for job in runner.waiting] == [3]
-    assert runner.view.children[1].job.state == "done"
+    assert runner.display.runs[1].job.state == "done"
 
 
 def test_one_at_a_time(sweep):
@@ -209,7 +209,7 @@ def test_two_at_a_time(sweep):
     runner = sweep("together", "together", "succeed", "succeed", at_a_time=2)
     runner.run()
     assert failed(runner) == {}
-    assert runner.view.most == 2
+    assert runner.display.most == 2
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2])
@@ -218,7 +218,7 @@ def test_runs_share_a_gpu_only_when_there_are_several(sweep, monkeypatch, at_a_t
     monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
     runner = sweep("environment", at_a_time=at_a_time)
     runner.run()
-    log = runner.view.children[0].log
+    log = runner.display.runs[0].log
     environment = json.loads(log.read_text().splitlines()[-1])
     shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     assert (shared.items() <= environment.items()) == (at_a_time > 1)
@@ -241,11 +241,11 @@ def test_each_child_has_a_gpu_of_its_own(sweep, monkeypatch, gpus, at_a_time, se
     monkeypatch.setenv("ALL", str(at_a_time))
     runner = sweep(*["environment, all at once"] * at_a_time, at_a_time=at_a_time, gpus=gpus)
     runner.run()
-    logs = [child.log.read_text().splitlines()[-1] for child in runner.view.children]
+    logs = [run.log.read_text().splitlines()[-1] for run in runner.display.runs]
     environments = [json.loads(log) for log in logs]
     assert sorted(environment["CUDA_VISIBLE_DEVICES"] for environment in environments) == seen
     assert [("TF_FORCE_GPU_ALLOW_GROWTH" in e) for e in environments] == [shared] * at_a_time
-    assert ("started on GPU a, its output" in runner.view.text) == (seen[0] == "a")
+    assert ("started on GPU a, its output" in runner.display.text) == (seen[0] == "a")
 
 
 def test_a_gpu_that_is_free_again_is_the_next(sweep):
@@ -254,7 +254,7 @@ def test_a_gpu_that_is_free_again_is_the_next(sweep):
     runner = sweep(*does, at_a_time=2, gpus=["a", "b"])
     runner.run()
     assert failed(runner) == {}
-    last = runner.view.children[2]
+    last = runner.display.runs[2]
     assert json.loads(last.log.read_text().splitlines()[-1])["CUDA_VISIBLE_DEVICES"] == "b"
 
 
@@ -267,7 +267,7 @@ def two_cores():
 
 
 def last_words(runner):
-    return [json.loads(child.log.read_text().splitlines()[-1]) for child in runner.view.children]
+    return [json.loads(run.log.read_text().splitlines()[-1]) for run in runner.display.runs]
 
 
 def test_each_child_has_cores_of_its_own(sweep, two_cores, monkeypatch):
@@ -277,11 +277,11 @@ def test_each_child_has_cores_of_its_own(sweep, two_cores, monkeypatch):
     runner.run()
     assert failed(runner) == {}
     assert last_words(runner) == [[a], [b]]
-    assert [child.start for child in runner.view.children] == [
+    assert [run.start for run in runner.display.runs] == [
         f"started on core {a}",
         f"started on core {b}",
     ]
-    assert f"started on core {b}, its output in " in runner.view.text
+    assert f"started on core {b}, its output in " in runner.display.text
     assert os.sched_getaffinity(0) == before
 
 
@@ -311,7 +311,7 @@ def test_a_child_alone_or_with_a_gpu_has_all_cores(sweep, two_cores, at_a_time, 
     runner = sweep("cores", "cores", at_a_time=at_a_time, gpus=gpus, cores=cores)
     runner.run()
     assert last_words(runner) == [sorted(os.sched_getaffinity(0))] * 2
-    assert "core" not in runner.view.text
+    assert "core" not in runner.display.text
 
 
 def test_children_are_as_nice_as_the_sweep(sweep):
@@ -331,7 +331,7 @@ def test_the_users_own_environment_is_kept(sweep, monkeypatch):
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     runner = sweep("environment", at_a_time=2)
     runner.run()
-    environment = json.loads(runner.view.children[0].log.read_text().splitlines()[-1])
+    environment = json.loads(runner.display.runs[0].log.read_text().splitlines()[-1])
     assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
 
 
@@ -341,12 +341,12 @@ def test_what_another_sweep_has_done_meanwhile_is_left_alone(sweep):
     write(job.folder.path.parent.parent, record_of(job.experiment))
     runner.run()
     assert failed(runner) == {}
-    assert "done meanwhile" in runner.view.text
-    assert len(runner.view.children) == 1
+    assert "done meanwhile" in runner.display.text
+    assert len(runner.display.runs) == 1
 
 
 def test_children_of_a_sweep_in_the_background_can_be_interrupted(sweep):
-    """Where SIGINT is ignored, as behind `&` in a script, children would inherit that."""
+    """Where SIGINT is ignored, as behind `&` in a script, runs would inherit that."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         runner = sweep("hang", patience=30)
@@ -361,11 +361,11 @@ def test_children_of_a_sweep_in_the_background_can_be_interrupted(sweep):
 
 
 def when_hanging(runner, hanging, act):
-    """Do `act` in a thread once `hanging` children have done three epochs."""
+    """Do `act` in a thread once `hanging` runs have done three epochs."""
 
     def wait():
         deadline = time.monotonic() + 20
-        while sum(child.epoch == 3 for child in runner.view.children) < hanging:
+        while sum(run.epoch == 3 for run in runner.display.runs) < hanging:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.02)
@@ -385,7 +385,7 @@ def test_ctrl_c_stops_the_children(sweep, number):
         runner.run()
     assert caught.value.exit_code == 128 + number
     thread.join()
-    codes = [child.process.returncode for child in runner.view.children]
+    codes = [run.process.returncode for run in runner.display.runs]
     assert codes == [-signal.SIGTERM] * 2
     assert len(runner.waiting) == 1
     assert signal.getsignal(number) is before
@@ -397,7 +397,7 @@ def test_a_child_that_does_not_stop_is_killed(sweep):
     with pytest.raises(Interrupted):
         runner.run()
     thread.join()
-    assert runner.view.children[0].process.returncode == -signal.SIGKILL
+    assert runner.display.runs[0].process.returncode == -signal.SIGKILL
 
 
 def test_a_scheduler_that_asks_twice_means_one_request(sweep):
@@ -431,7 +431,7 @@ def test_a_second_ctrl_c_kills_at_once(sweep):
         runner.run()
     thread.join()
     assert time.monotonic() - started < 20
-    assert runner.view.children[0].process.returncode == -signal.SIGKILL
+    assert runner.display.runs[0].process.returncode == -signal.SIGKILL
 
 
 def test_a_log_that_cannot_be_written_stops_all(sweep, tmp_path):
@@ -440,30 +440,30 @@ def test_a_log_that_cannot_be_written_stops_all(sweep, tmp_path):
     (tmp_path / "logs" / f"{second.name}.log").mkdir(parents=True)
     with pytest.raises(StorageError, match="cannot be written"):
         runner.run()
-    assert runner.view.children[0].process.returncode is not None
+    assert runner.display.runs[0].process.returncode is not None
 
 
 def test_the_epoch_is_the_childs_own(sweep, tmp_path):
-    """Not that of an earlier try, whose status stays until the child has started."""
+    """Not that of an earlier try, whose status stays until the run has started."""
     job = sweep("hang").waiting[0]
     job.folder.path.mkdir(parents=True)
     status = {"state": "failed", "epoch": 7, "epochs": 12, "pid": 1, "time": "now"}
     (job.folder.path / "status.json").write_text(json.dumps(status))
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    child = Child(job, command, tmp_path / "logs", os.environ)
+    run = RunProcess(job, command, tmp_path / "logs", os.environ)
     try:
-        assert child.epoch == 0
-        own = status | {"pid": child.process.pid}
+        assert run.epoch == 0
+        own = status | {"pid": run.process.pid}
         (job.folder.path / "status.json").write_text(json.dumps(own))
-        assert child.epoch == 7
+        assert run.epoch == 7
     finally:
-        child.kill()
+        run.kill()
 
 
 def test_a_terminal_shows_bars(sweep):
     runner = sweep("succeed", "fail")
     file = io.StringIO()
-    runner.view = View(Console(file=file, force_terminal=True, width=120))
+    runner.display = Display(Console(file=file, force_terminal=True, width=120))
     runner.run()
     assert "epoch 0/12, left:" in file.getvalue()
 
@@ -477,7 +477,7 @@ def test_a_log_gets_a_line_a_minute_and_only_news(sweep, monkeypatch):
     with pytest.raises(Interrupted):
         runner.run()
     thread.join()
-    name = runner.view.children[0].job.name
-    lines = [line for line in runner.view.text.splitlines() if line.startswith("epochs done")]
+    name = runner.display.runs[0].job.name
+    lines = [line for line in runner.display.text.splitlines() if line.startswith("epochs done")]
     assert lines[-1] == f"epochs done: {name} 3/12; 0 not yet started"
     assert len(lines) == len(set(lines)) <= 2

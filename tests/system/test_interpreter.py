@@ -87,9 +87,9 @@ def test_a_sweeps_runs(tmp_path):
     from kreproduce.runs.folder import RunFolder
     from kreproduce.sweep.plan import Job
     from kreproduce.sweep.process import run_command
-    from kreproduce.sweep.ray_cluster.worker import _TIED
+    from kreproduce.sweep.ray_cluster.worker import _DIE_WITH_PARENT
 
     experiment = resolve({"dataset": "digits"})
     job = Job(experiment, RunFolder(tmp_path, experiment), ())
-    for command in (run_command(tmp_path, None)(job), _TIED):
+    for command in (run_command(tmp_path, None)(job), _DIE_WITH_PARENT):
         assert command[:3] == [sys.executable, "-P", "-m"]

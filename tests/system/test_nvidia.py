@@ -61,7 +61,7 @@ def test_trainings_at_once_load_them_too(installed, monkeypatch):
     def begin():
         raise InterruptedError
 
-    monkeypatch.setattr(scheduling, "as_batch", begin)
+    monkeypatch.setattr(scheduling, "use_batch_policy", begin)
     with pytest.raises(InterruptedError):
         parallel._train(None, "all", 1.0)
     assert len(installed[1]) == 2

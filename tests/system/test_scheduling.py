@@ -11,7 +11,8 @@ import pytest
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux only")
 def test_threads_started_later_are_batch_threads():
     script = (
-        "import os, threading; from kreproduce.system import scheduling; scheduling.as_batch(); "
+        "import os, threading; from kreproduce.system import scheduling; "
+        "scheduling.use_batch_policy(); "
         "thread = threading.Thread(target=lambda: print(os.sched_getscheduler(0))); "
         "thread.start(); thread.join()"
     )

@@ -101,8 +101,8 @@ def test_long_values_stay_apart(monkeypatch):
 def found(device):
     """The conditions of a run that would begin now."""
     model = types.SimpleNamespace(optimizer=Keras2RMSprop())
-    assembly = types.SimpleNamespace(model=model, precision="float32", xla=False)
-    return conditions.of(assembly, device)
+    compiled = types.SimpleNamespace(model=model, precision="float32", xla=False)
+    return conditions.conditions_of(compiled, device)
 
 
 def test_what_surrounds_a_run_is_recorded_and_compared(session, monkeypatch):

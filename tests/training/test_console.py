@@ -21,13 +21,13 @@ def cifar10(**settings):
     return resolve({"dataset": "cifar10"}, {"ch": 32} | settings)
 
 
-def said(monkeypatch, experiment, computer, step_seconds, steps=704, evaluated=79):
+def said(monkeypatch, experiment, hardware, step_seconds, steps=704, evaluated=79):
     """The lines of the first 20 steps, each of so many seconds."""
     clock = [0.0]
     monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
     console = Console(file=io.StringIO(), width=200)
     r = Report(console)
-    with r.training(experiment, steps, evaluated, computer):
+    with r.training(experiment, steps, evaluated, hardware):
         clock[0] += 100  # the first step compiles; it must not count
         for _ in range(20):
             r.step()

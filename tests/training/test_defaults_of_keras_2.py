@@ -16,7 +16,7 @@ from kreproduce.network import operations as op
 from kreproduce.network.description import describe
 from kreproduce.network.layers import BatchNormalization
 from kreproduce.training.devices import Devices
-from kreproduce.training.model import assemble
+from kreproduce.training.model import compile_model
 from kreproduce.training.optimizer import Keras2RMSprop
 
 
@@ -193,11 +193,11 @@ def test_their_batches_came_in_any_order():
 def test_what_it_was_to_the_papers_network():
     """The two that are now theirs, in V2 32ch as it trains on CIFAR-10, after a step on digits."""
     experiment = resolve({"dataset": "cifar10"}, {"ch": 32, "bn_momentum": 0.01})
-    assembly = assemble(experiment, (8, 8, 3), Devices(gpu=False, names=("CPU",)))
+    compiled = compile_model(experiment, (8, 8, 3), Devices(gpu=False, names=("CPU",)))
     digits = load_digits()
     images = (15.9 * digits.images[:64, ..., None]).astype("uint8").repeat(3, axis=3)
     warps = np.tile(np.eye(2, 3, dtype="float32"), (64, 1, 1))
-    model, network = assembly.model, assembly.network
+    model, network = compiled.model, compiled.network
     model.train_on_batch({"source": images, "warp": warps}, digits.target[:64])
 
     v = np.concatenate([values.numpy().ravel() for values in model.optimizer._velocities])

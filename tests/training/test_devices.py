@@ -136,13 +136,13 @@ def test_all_batches_of_a_run_are_looked_at_before_it_begins(monkeypatch, valida
     class AssembledError(LookupError):
         """As far as it need come."""
 
-    def assemble(*_, **__):
+    def compile_model(*_, **__):
         raise AssembledError
 
     def images(number):
         return Subset(np.zeros((number, 8, 8, 3), "uint8"), np.zeros(number, "int32"))
 
-    monkeypatch.setattr(learner, "assemble", assemble)
+    monkeypatch.setattr(learner, "compile_model", compile_model)
     experiment = resolve({"dataset": "digits", "batch_size": 6, "validation": "fourfold"})
     data = SimpleNamespace(train=images(18), validation=images(validation), test=images(test))
     three = Devices(True, ("A",) * 3, tuple(f"GPU:{i}" for i in range(3)))

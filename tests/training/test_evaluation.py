@@ -12,7 +12,7 @@ from kreproduce.network.description import describe
 from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 from kreproduce.training.logits import SHOWN, cross_entropy, predict, softmax
-from kreproduce.training.model import assemble
+from kreproduce.training.model import compile_model
 
 
 def random_logits(seed=0, images=200):
@@ -70,17 +70,17 @@ def shown_digits():
     """What a network makes of real images shown by the product, and of the same ones by NumPy."""
     experiment = resolve({"dataset": "digits", "limit": 400})
     images = dataset.load(experiment, sources.locate("digits", None)).test
-    assembly = assemble(experiment, images.images.shape[1:], Devices(False, ("CPU",)))
+    compiled = compile_model(experiment, images.images.shape[1:], Devices(False, ("CPU",)))
     network = describe(experiment.architecture)
     # Nearest neighbour from 8 to 16 pixels shows each pixel twice.
     large = images.images.repeat(2, axis=1).repeat(2, axis=2) / 255
-    weights = drawn_weights(network, assembly.network, large)
-    give(assembly.network, weights)
+    weights = drawn_weights(network, compiled.network, large)
+    give(compiled.network, weights)
     logits = {}
     for shown in SHOWN:
         flips = {flip: shown == flip for flip in ("horizontal", "vertical")}
         views = Batches(plain_views(experiment, images, **flips), 32)
-        batches = [assembly.model(views[i][0]) for i in range(len(views))]
+        batches = [compiled.model(views[i][0]) for i in range(len(views))]
         logits[shown] = np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])
     flipped = {"plain": large, "horizontal": large[:, :, ::-1], "vertical": large[:, ::-1]}
     expected = {

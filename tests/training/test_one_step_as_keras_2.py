@@ -20,7 +20,7 @@ from kreproduce.experiment.settings import resolve
 from kreproduce.network import description
 from kreproduce.network import operations as op
 from kreproduce.network.architecture import Stage
-from kreproduce.training import model as assembly_module
+from kreproduce.training import model as model_module
 from kreproduce.training.devices import Devices
 
 CPU = Devices(gpu=False, names=("CPU",))
@@ -159,8 +159,8 @@ class Pair:
         small = {"classes": CLASSES, "input_size": SIZE, "batch_size": BATCH, **settings}
         experiment = resolve({"dataset": "colours"}, small)
         network = description.describe(experiment.architecture)
-        assembly = assembly_module.assemble(experiment, (SIZE, SIZE, 3), CPU)
-        self.ours, self.network = assembly.model, assembly.network
+        compiled = model_module.compile_model(experiment, (SIZE, SIZE, 3), CPU)
+        self.ours, self.network = compiled.model, compiled.network
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0

@@ -10,7 +10,7 @@ from kreproduce.errors import StateError
 from kreproduce.experiment.settings import resolve
 from kreproduce.training import state
 from kreproduce.training.devices import Devices
-from kreproduce.training.model import assemble
+from kreproduce.training.model import compile_model
 from kreproduce.training.optimizer import FORMULA, Keras2RMSprop
 from kreproduce.training.schedule import learning_rate
 
@@ -19,7 +19,7 @@ SMALL = {"classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2}
 
 
 def assembled(**settings):
-    return assemble(resolve({"dataset": "colours"}, SMALL, settings), (16, 16, 3), CPU)
+    return compile_model(resolve({"dataset": "colours"}, SMALL, settings), (16, 16, 3), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +129,10 @@ def test_one_step_moves_every_weight():
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_the_loss_is_the_cross_entropy_of_float32_logits(precision):
     """Of logits that half precision could not hold: 70,000 is infinite, 1e-4 beside 30 is lost."""
-    assembly = assembled(precision=precision)
-    assert assembly.precision == precision
-    assert assembly.network.get_layer("stem_conv").dtype_policy.name == precision
-    model = assembly.model
+    compiled = assembled(precision=precision)
+    assert compiled.precision == precision
+    assert compiled.network.get_layer("stem_conv").dtype_policy.name == precision
+    model = compiled.model
     assert model.output.dtype == "float32"
     logits = np.array([[7e4, 7e4 - 3, 0], [30, 30.0001, -30], [-5, 0, 1]], "float32")
     labels = np.array([1, 0, 2])

@@ -43,9 +43,9 @@ from kreproduce.data import dataset, sources
 from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.training.console import Report
 from kreproduce.runs.folder import RunFolder
-from kreproduce.training import assembly, devices, lifecycle, optimizer
+from kreproduce.training import model, devices, lifecycle, optimizer
 from kreproduce.training.learner import NetworkLearner
-assembly.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
+model.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 Experiment.cpu_precision = "float64"
 experiment = resolve(json.loads(sys.argv[2]))
 data = dataset.load(experiment, sources.locate("colours", Path(images)))

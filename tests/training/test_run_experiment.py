@@ -347,7 +347,7 @@ class Scripted:
 
     def __init__(self, learner, validations):
         self.learner, self.validations = learner, validations
-        self.last = learner.assembly.network.get_layer("classifier_logits").bias
+        self.last = learner.compiled.network.get_layer("classifier_logits").bias
 
     def __getattr__(self, name):
         return getattr(self.learner, name)
@@ -385,7 +385,7 @@ def test_the_weights_kept_are_those_of_the_first_best_epoch(tmp_path, images):
 
     folder, record = live(tmp_path, images, script, epochs=len(validations))
     assert record.best_epoch == {"best_val_loss": 2, "best_val_accuracy": 3}
-    network, last = scripted[0].assembly.network, scripted[0].last
+    network, last = scripted[0].compiled.network, scripted[0].last
     for rule, epoch in record.best_epoch.items():
         network.load_weights(folder.weights(rule))
         assert keras.ops.convert_to_numpy(last).tolist() == [epoch] * 3
@@ -414,7 +414,7 @@ class Spy:
         self.optimizer = SimpleNamespace(learning_rate=None, variables=[])
         self.learner, self.losses = learner, losses
         self.fitted, self.validated, self.predicted = [], [], []
-        self.number = learner.assembly.network.get_layer("classifier_logits").bias
+        self.number = learner.compiled.network.get_layer("classifier_logits").bias
 
     def fit(self, batches, shuffle, callbacks, **_):
         assert shuffle is False  # the order is drawn with the views
@@ -422,8 +422,8 @@ class Spy:
         seeds = [convert(generator.state).tolist() for generator, _ in self.learner._dropouts]
         self.fitted.append((self.optimizer.learning_rate, seeds, batches.views))
         self.number.assign([len(self.fitted)] * 3)
-        self.learner.assembly.loss.reset_state()
-        self.learner.assembly.loss.update_state(1.0)
+        self.learner.compiled.loss.reset_state()
+        self.learner.compiled.loss.update_state(1.0)
         (pauses,) = callbacks
         pauses.set_model(SimpleNamespace())
         pauses.on_train_batch_end(len(batches) - 1)
@@ -447,14 +447,14 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
 
     def spied(learner):
         spy = Spy(learner, [(3.0, 0.2), (2.0, 0.5), (2.5, 0.9), (4.0, 0.1)])
-        learner.assembly = replace(learner.assembly, model=spy)
+        learner.compiled = replace(learner.compiled, model=spy)
         learners.append(learner)
         return learner
 
     settings = {"epochs": 4, "cycle": 3, "validation": "augmented"}
     folder, record = live(tmp_path, images, spied, **settings)
     (learner,), (experiment, _) = learners, asked(images, **settings)
-    spy, data = learner.assembly.model, learner._dataset
+    spy, data = learner.compiled.model, learner._dataset
 
     def same(one, other):
         assert one.subset is other.subset
@@ -476,7 +476,7 @@ def test_what_every_epoch_and_the_test_are_given(tmp_path, images):
 
 
 def test_the_model_is_compiled_as_the_authors_did(images):
-    model = learner_of(images).assembly.model
+    model = learner_of(images).compiled.model
     assert isinstance(model.optimizer, Keras2RMSprop)
     optimizer = model.optimizer.get_config()
     expected = {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7, "centered": False, "use_ema": False}
@@ -490,7 +490,7 @@ def test_the_model_is_compiled_as_the_authors_did(images):
 
 def test_the_initial_weights_follow_from_the_seed(images):
     def stem(**settings):
-        return learner_of(images, **settings).assembly.network.get_weights()[0]
+        return learner_of(images, **settings).compiled.network.get_weights()[0]
 
     first = stem()
     np.testing.assert_array_equal(stem(epochs=3), first)
@@ -513,7 +513,7 @@ def test_the_network_computes_in_the_precision_recorded(
     monkeypatch.setattr(Experiment, "gpu_precision", "mixed_float16")
     learner = learner_of(images, gpu, **settings)
     assert learner.session.conditions.precision == precision
-    assert learner.assembly.network.get_layer("stem_conv").dtype_policy.name == precision
+    assert learner.compiled.network.get_layer("stem_conv").dtype_policy.name == precision
     assert keras.config.dtype_policy().name == "float32"  # as it was before
 
 
@@ -522,11 +522,11 @@ def test_the_network_sees_images_enlarged_by_the_rule(images, rule):
     from kreproduce.data.resize import nearest_indices
 
     learner = learner_of(images, resize=rule)
-    network = learner.assembly.network
+    network = learner.compiled.network
     taken = nearest_indices(12, 16, rule)
     source = learner._dataset.test.images
     views = np.tile(np.eye(2, 3, dtype="float32"), (15, 1, 1))
-    logits = learner.assembly.model.predict_on_batch([source, views])
+    logits = learner.compiled.model.predict_on_batch([source, views])
     shown = source[:, taken][:, :, taken] / np.float32(255)
     expected = keras.Model(network.input, network.get_layer("classifier_logits").output)(shown)
     expected = keras.ops.convert_to_numpy(expected)

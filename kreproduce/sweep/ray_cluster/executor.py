@@ -18,7 +18,7 @@ from kreproduce.sweep.plan import Job
 from kreproduce.sweep.ray_cluster.connect import connect
 from kreproduce.sweep.ray_cluster.remote_run import Remote
 from kreproduce.sweep.ray_cluster.session import Resources, Share
-from kreproduce.sweep.ray_cluster.worker import Node
+from kreproduce.sweep.ray_cluster.worker import Worker
 from kreproduce.system import files
 from kreproduce.system.gpus import CPU
 
@@ -75,12 +75,12 @@ class Cluster:
     ):
         self.results, self.data_dir = results.absolute(), data_dir and data_dir.absolute()
         self.logs = results / "logs"
-        self.witness = self.results / "logs" / f".sweep-{uuid.uuid4().hex}"
+        self.probe = self.results / "logs" / f".sweep-{uuid.uuid4().hex}"
         self.say, self.devices = say, devices
         self._address, self._gpus_per_run = address, gpus_per_run
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         """How many runs have room on the cluster as it is now; at least one, which waits."""
         return max(1, sum(self.share.fits(machine) for machine in self._machines().values()))
 
@@ -88,17 +88,17 @@ class Cluster:
         """Send a run to the cluster."""
         return Remote(job, self)
 
-    def node(self) -> Any:
+    def worker(self) -> Any:
         """Return a place for one run, on whatever machine has room first."""
         remote = self.ray.remote(num_gpus=self.share.gpus, num_cpus=self.share.cpus, max_restarts=0)
-        return remote(Node).remote()
+        return remote(Worker).remote()
 
     def __enter__(self) -> "Cluster":
         with ExitStack() as stack:
             self.ray = connect(self._address)
             stack.callback(self.ray.shutdown)
             stack.enter_context(redirect_stdout(self._make_logs()))
-            stack.callback(self.witness.unlink, missing_ok=True)
+            stack.callback(self.probe.unlink, missing_ok=True)
             self.carries = not all(self._inspect())
             self._leave = stack.pop_all()
         if self.carries:
@@ -127,7 +127,7 @@ class Cluster:
         """
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
-            self.witness.touch()
+            self.probe.touch()
             return files.log(self.logs / "ray.log", truncate=True)
         except OSError as error:
             raise StorageError(
@@ -158,7 +158,7 @@ class Cluster:
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        inspect = self.ray.remote(num_cpus=0, max_retries=0)(_inspection(str(self.witness)))
+        inspect = self.ray.remote(num_cpus=0, max_retries=0)(_inspection(str(self.probe)))
         deadline = time.monotonic() + _PATIENCE
         while True:
             machines = self._machines()
@@ -178,7 +178,7 @@ class Cluster:
                 time.sleep(1)
 
 
-def _inspection(witness: str) -> Callable[[], tuple[str, str, bool]]:
+def _inspection(probe: str) -> Callable[[], tuple[str, str, bool]]:
     """Return what tells a machine's name, its version of this package, and if it sees a file.
 
     A function within a function travels as a whole, where one of this package would have to be
@@ -195,6 +195,6 @@ def _inspection(witness: str) -> Callable[[], tuple[str, str, bool]]:
             found = kreproduce.__version__
         except Exception as error:
             found = f"none ({type(error).__name__}: {error})"
-        return socket.gethostname(), found, pathlib.Path(witness).exists()
+        return socket.gethostname(), found, pathlib.Path(probe).exists()
 
     return inspect

@@ -28,7 +28,7 @@ def pack(folder: Path) -> bytes | None:
     return buffer.getvalue()
 
 
-def unpack(parcel: bytes, folder: Path) -> None:
+def unpack(packed: bytes, folder: Path) -> None:
     """Put what was packed in the place of `folder`, which is as it was until all is there.
 
     Raises:
@@ -40,7 +40,7 @@ def unpack(parcel: bytes, folder: Path) -> None:
         for leftover in (beside, before):
             shutil.rmtree(leftover, ignore_errors=True)
         beside.mkdir(parents=True)
-        with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             archive.extractall(beside)  # which lets no name lead out of it
         if folder.exists():
             folder.rename(before)

@@ -66,7 +66,7 @@ class Remote:
         if self._host is None:
             self.kill()
         elif not self._over:
-            self._node.stop.remote()
+            self._worker.stop.remote()
 
     def kill(self) -> None:
         """Take its process away, whose children the system then kills."""
@@ -80,8 +80,8 @@ class Remote:
     def _send(self) -> None:
         self._tries += 1
         self._host: str | None = None
-        self._node = self._cluster.node()
-        self._outcome = self._node.run.remote(self._order())
+        self._worker = self._cluster.worker()
+        self._outcome = self._worker.run.remote(self._order())
         self._ask()
 
     def _order(self) -> Order:
@@ -89,16 +89,16 @@ class Remote:
         return Order(
             experiment=self.job.experiment,
             results=None if cluster.carries else cluster.results,
-            witness=cluster.witness,
+            probe=cluster.probe,
             data_dir=cluster.data_dir,
             devices=cluster.devices,
-            parcel=packing.pack(self.job.folder.path) if cluster.carries else None,
+            packed=packing.pack(self.job.folder.path) if cluster.carries else None,
             shared=0 < cluster.share.gpus < 1,
             again=self._tries > 1,
         )
 
     def _ask(self) -> None:
-        self._answer, self._asked = self._node.look.remote(), time.monotonic()
+        self._answer, self._asked = self._worker.look.remote(), time.monotonic()
 
     def _look(self) -> None:
         """How far it is, by the last answer; no answer means that the outcome will tell."""
@@ -145,8 +145,8 @@ class Remote:
     def _bring_home(self, outcome: Outcome) -> None:
         why = outcome.why
         try:
-            if outcome.parcel is not None:
-                packing.unpack(outcome.parcel, self.job.folder.path)
+            if outcome.packed is not None:
+                packing.unpack(outcome.packed, self.job.folder.path)
             if outcome.log is not None:
                 self._write_log(outcome.log)
         except StorageError as error:
@@ -170,4 +170,4 @@ class Remote:
 
     def _release(self) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):
-            self._ray.kill(self._node)
+            self._ray.kill(self._worker)

@@ -34,7 +34,7 @@ class Session(Protocol):
         carries: some machine does not see `results`: the runs' folders are carried there and back.
         results: where runs are recorded.
         logs: the folder of their logs.
-        witness: a file in `results`, which a machine must see that records there.
+        probe: a file in `results`, which a machine must see that records there.
         data_dir: as of `kreproduce run`.
         devices: likewise.
         say: is told what happens, a line at a time.
@@ -45,10 +45,10 @@ class Session(Protocol):
     carries: bool
     results: Path
     logs: Path
-    witness: Path
+    probe: Path
     data_dir: Path | None
     devices: str
     say: Callable[[str], None]
 
-    def node(self) -> Any:
+    def worker(self) -> Any:
         """Return a place for one run, on whatever machine has room first."""

@@ -16,7 +16,7 @@ from kreproduce.errors import KreproduceError
 from kreproduce.experiment.settings import Experiment
 from kreproduce.runs.folder import RunFolder
 from kreproduce.sweep.plan import Job
-from kreproduce.sweep.process import SHARED_GPU, Child, run_command
+from kreproduce.sweep.process import SHARED_GPU, RunProcess, run_command
 from kreproduce.sweep.ray_cluster import packing
 from kreproduce.system.interpreter import python
 
@@ -32,20 +32,20 @@ class Order:
     Attributes:
         experiment: what to run.
         results: where to record it; None in a folder of its own, which then comes back.
-        witness: a file in `results`, which the machine must see.
+        probe: a file in `results`, which the machine must see.
         data_dir: as of `kreproduce run`.
         devices: likewise.
-        parcel: what there is of the run already, where `results` is None.
+        packed: what there is of the run already, where `results` is None.
         shared: other runs use the same GPU.
         again: another machine was lost with this run.
     """
 
     experiment: Experiment
     results: Path | None
-    witness: Path
+    probe: Path
     data_dir: Path | None
     devices: str
-    parcel: bytes | None
+    packed: bytes | None
     shared: bool
     again: bool
 
@@ -57,34 +57,34 @@ class Outcome:
     Attributes:
         state: what the run's folder says; see `status.State`.
         why: what was wrong, if no record came of it.
-        parcel: the run's folder and `log` its output, where they must come back.
+        packed: the run's folder and `log` its output, where they must come back.
     """
 
     state: str
     why: str | None = None
-    parcel: bytes | None = None
+    packed: bytes | None = None
     log: str | None = None
 
 
-class Node:
+class Worker:
     """A place for one run; Ray makes it where there is room, and calls it from a distance.
 
     The methods are coroutines so that Ray lets the others in while `run` waits.
     """
 
     def __init__(self) -> None:
-        self._child: Child | None = None
+        self._process: RunProcess | None = None
         self._told = False
 
     async def look(self) -> tuple[str, int]:
         """Return the machine's name, and how many epochs are done."""
-        return socket.gethostname(), self._child.epoch if self._child else 0
+        return socket.gethostname(), self._process.epoch if self._process else 0
 
     async def stop(self) -> None:
         """Ask the run to stop; `run` returns when it has."""
         self._told = True
-        if self._child and not self._child.has_ended():
-            self._child.interrupt()
+        if self._process and not self._process.has_ended():
+            self._process.interrupt()
 
     async def run(self, order: Order) -> Outcome:
         """Run it to its end."""
@@ -99,24 +99,24 @@ class Node:
                 shutil.rmtree(results, ignore_errors=True)
 
     async def _run(self, order: Order, job: Job, results: Path) -> Outcome:
-        if order.results and not order.witness.exists():
+        if order.results and not order.probe.exists():
             return Outcome("missing", f"{socket.gethostname()} does not see {results}")
-        if order.parcel is not None:
-            packing.unpack(order.parcel, job.folder.path)
+        if order.packed is not None:
+            packing.unpack(order.packed, job.folder.path)
         if order.again:
             await self._until_free(job)
         if self._told:
             return Outcome(job.state, "stopped before it began")
         run = run_command(results, order.data_dir, order.devices)
-        command = [*_TIED, str(os.getpid()), *run(job)]
+        command = [*_DIE_WITH_PARENT, str(os.getpid()), *run(job)]
         environment = (SHARED_GPU if order.shared else {}) | os.environ
-        child = Child(job, command, results / "logs", environment, again=order.again)
-        self._child = child
-        while not child.has_ended():
+        process = RunProcess(job, command, results / "logs", environment, again=order.again)
+        self._process = process
+        while not process.has_ended():
             await asyncio.sleep(_LOOK)
-        failure = child.failure()
+        failure = process.failure()
         outcome = Outcome(job.state, failure.why if failure else None)
-        return outcome if order.results else _carried(outcome, job, child.log)
+        return outcome if order.results else _carried(outcome, job, process.log)
 
     async def _until_free(self, job: Job) -> None:
         """Wait for a lock that a machine has taken with it."""
@@ -125,7 +125,7 @@ class Node:
             await asyncio.sleep(1)
 
 
-_TIED = python("-m", "kreproduce.sweep.ray_cluster.die_with_parent")
+_DIE_WITH_PARENT = python("-m", "kreproduce.sweep.ray_cluster.die_with_parent")
 
 
 def _carried(outcome: Outcome, job: Job, log: Path) -> Outcome:
