@@ -64,7 +64,7 @@ def _last_group() -> Value:
     """How many channels are left for the last group of 15, in groups of 4: not b, which is 1."""
     k = group(15, 10, 4)
     left = k.channels - (k.groups - 1) * k.group_channels
-    assert k.inputs()[-1][left:] == [0]  # behind them the first follow again
+    assert k.inputs()[-1][left:] == [0]  # after them the first follow again
     return number(left)
 
 

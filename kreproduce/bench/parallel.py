@@ -40,7 +40,7 @@ def measure(
     Args:
         case: what each trains.
         runs: how many, one measurement after the other.
-        devices: as of `devices.find`; all copies share them.
+        devices: same as for `devices.find`; all copies share them.
         say: is told how it goes.
         seconds: that each number is measured for.
 

@@ -49,9 +49,7 @@ def _shown(argument: Any) -> str:
 def _check(called: str, name: str, value: str) -> None:
     what = f"{called} {quoted(value)}"
     if not value.strip():
-        raise SettingsError(
-            f"{what} is empty; give it a value (a variable of the shell's may not be set)"
-        )
+        raise SettingsError(f"{what} is empty; give it a value (a shell variable may be unset)")
     if name in _FOLDERS and _is_no_folder(Path(value)):
         raise SettingsError(f"{what} is not a folder; name one, or one that is still to be made")
 

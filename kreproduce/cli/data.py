@@ -85,7 +85,7 @@ def prepare(
     if archive and folder:
         raise SettingsError("--archive and --folder are two origins; give one of them")
     if folder and data_dir is None:
-        raise SettingsError("--folder needs --data-dir, where to keep what is made of it")
+        raise SettingsError("--folder needs --data-dir, the folder for what is made of it; add it")
     with Interruptions():
         if archive:
             path = preparation.prepare_archive(dataset, archive, data_dir)

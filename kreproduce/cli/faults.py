@@ -98,8 +98,8 @@ def _reported(error: Exception) -> str:
         _save(report, path)
     except OSError:  # no place to save it
         print(report, file=sys.stderr)
-        return f"{what}; please report it with the traceback above"
-    return f"{what}; please report it with {path}, which has the traceback"
+        return f"{what}; report it with the traceback above"
+    return f"{what}; report it with {path}, which has the traceback"
 
 
 def _place(error: Exception) -> str:

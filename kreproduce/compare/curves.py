@@ -80,7 +80,7 @@ def read(path: Path) -> Curves:
     columns = _columns(path, header)
     lines = [_row(f"{path}, line {number}", header, row, columns) for number, row in rows]
     if not lines:
-        raise DataError(f"{path} has no epoch yet")
+        raise DataError(f"{path} has no epoch yet; wait for the first")
     epochs = [epoch for epoch, _ in lines]
     for earlier, epoch in pairwise(epochs):
         if epoch <= earlier:
@@ -103,7 +103,9 @@ def _curves(
         if metrics and all(row[name] is not None for name in metrics)
     }
     if not measured:
-        raise DataError(f"{path} has no epoch in which all of its metrics were measured")
+        raise DataError(
+            f"{path} has no epoch in which all of its metrics were measured; give one that has"
+        )
     notes = []
     if epochs[0] == 0:
         notes.append(f"{path} counts its epochs from 0, as Keras does: here they count from 1")
@@ -138,7 +140,7 @@ def _table(path: Path) -> list[tuple[int, list[str]]]:
             why = str(error)
             if "end of data" in why:
                 raise _unclosed(path, number) from error
-            raise DataError(f"{path}, line {number}: it is not CSV ({why})") from error
+            raise DataError(f"{path}, line {number}: it is not CSV ({why}); mend it") from error
         if row is None:
             return table
         if any("\n" in cell for cell in row):  # up to the quote of another cell
@@ -170,9 +172,11 @@ def _nearest(where: str, results: Path) -> str:
 def _text(path: Path) -> str:
     try:
         if not path.is_file():  # to open a pipe would wait for ever
-            raise DataError(f"{path} is not a file; a history is CSV, with one row per epoch")
+            raise DataError(f"{path} is not a file; give a CSV file with one row per epoch")
         if path.stat().st_size > _LARGEST:
-            raise DataError(f"{path} is too large to be a history, which is CSV")
+            raise DataError(
+                f"{path} is too large for a history; give a CSV file with one row per epoch"
+            )
         return path.read_text("utf-8-sig")
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {_reason(error)}") from error
@@ -200,7 +204,8 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
             )
         for name in found:
             if header.count(name) > 1:
-                raise DataError(f"{path} has the column {name} {header.count(name)} times")
+                times = header.count(name)
+                raise DataError(f"{path} has the column {name} {times} times; leave one of them")
             columns[metric] = header.index(name)
     if "epoch" not in columns or len(columns) < 2:
         has = ", ".join(map(repr, header))
@@ -216,7 +221,7 @@ def _row(
 ) -> tuple[int, dict[str, float | None]]:
     """Return the epoch and the metrics of one line; None is what was not measured."""
     if len(row) != len(header):
-        raise DataError(f"{where}: it has {len(row)} cells under {len(header)} columns")
+        raise DataError(f"{where}: it has {len(row)} cells under {len(header)} columns; mend it")
     epoch = _number(where, "epoch", row[columns["epoch"]], 0, _MOST_EPOCHS)
     if not epoch.is_integer():
         raise DataError(f"{where}: epoch {epoch} is not a whole number")

@@ -107,13 +107,13 @@ def compare(run: Curves, reference: Curves) -> Comparison:
     if not metrics:
         raise DataError(
             f"{run.name} has {', '.join(run.values)} and {reference.name} has "
-            f"{', '.join(reference.values)}: there is nothing to compare"
+            f"{', '.join(reference.values)}; give two with a metric in common"
         )
     epochs = tuple(sorted(set(run.epochs) & set(reference.epochs)))
     if not epochs:
         raise DataError(
-            f"{run.name} has {span(run.epochs)} and {reference.name} {span(reference.epochs)}: "
-            "there is nothing to compare"
+            f"{run.name} has {span(run.epochs)} and {reference.name} {span(reference.epochs)}; "
+            "give two with an epoch in common"
         )
     return Comparison(run, reference, epochs, metrics)
 

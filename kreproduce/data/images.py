@@ -40,7 +40,7 @@ class Source:
             divided.
         decode: One image by its index; raises DataError where it is damaged.
         sequence: Whether the images were published as one sequence that runs across the
-            classes, as CIFAR-10's were, and not in a folder a class.
+            classes, as CIFAR-10's were, and not in one folder per class.
         cached: Whether they are read from a cache of this package's.
         unpublished: The files of a folder that are not the published ones, none where all are;
             None where nobody compared them.

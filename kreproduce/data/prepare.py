@@ -53,7 +53,7 @@ def prepare(dataset: str, data_dir: Path | None = None, watch: Watch | None = No
     Raises:
         SettingsError: There is nothing to download for `dataset`.
         DataError: The dataset's host does not answer within 5 seconds (nothing is left on disk
-            then), or as of `download.download`, or TFDS fails; or there is a cache of a folder's
+            then), or as `download.download` says, or TFDS fails; or there is a cache of a folder's
             images.
         StorageError: The disk does not take it.
         LockedError: Another process is preparing it.

@@ -54,7 +54,7 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
     if dataset == "digits":
         if data_dir is not None:
             raise SettingsError(
-                "'digits' is built in and takes no --data-dir: leave it out, or name the images"
+                "'digits' is built in and takes no --data-dir: leave it out, or rename the images"
             )
         return Location("builtin", None)
     if data_dir is None:
@@ -139,7 +139,7 @@ def class_names(location: Location, dataset: str) -> tuple[str, ...]:
     """Return the classes of the images at `location`; no image of a cache or of TFDS is read.
 
     Raises:
-        DataError: As of `open_source`.
+        DataError: Same as for `open_source`.
     """
     if location.kind == "cache" and location.path is not None:
         return tuple(cache.peek(location.path, dataset).class_names)

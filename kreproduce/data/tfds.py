@@ -36,7 +36,9 @@ def default_root() -> Path:
     try:
         return Path(root).expanduser()
     except RuntimeError:
-        raise SettingsError(f"TFDS_DATA_DIR: {root} names a home folder that is none") from None
+        raise SettingsError(
+            f"TFDS_DATA_DIR: {root} names a home folder that is none; set it to a folder"
+        ) from None
 
 
 def prepared(folder: Path, dataset: str) -> Path | None:
@@ -92,7 +94,7 @@ def class_names(path: Path, dataset: str) -> tuple[str, ...]:
     """Return the classes of one prepared version, read without TensorFlow.
 
     Raises:
-        DataError: As of `read_tfds`, as far as that is seen without it.
+        DataError: Same as for `read_tfds`, as far as that is seen without it.
     """
     return _version(path, dataset).class_names
 

@@ -23,7 +23,7 @@ def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
 
     Args:
         dataset: one of `sources.DATASETS`.
-        data_dir: as of `sources.locate`.
+        data_dir: same as for `sources.locate`.
 
     Raises:
         DataError: what is there is damaged; or TensorFlow, which reads it, is missing.

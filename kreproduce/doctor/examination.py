@@ -21,7 +21,7 @@ def examine(results: Path, data_dir: Path | None, *, gpu_only: bool = False) -> 
 
     Args:
         results: where they are to be recorded.
-        data_dir: where images lie, as of `kreproduce run`.
+        data_dir: where images lie, same as for `kreproduce run`.
         gpu_only: only what concerns a GPU.
     """
     there = gpus.detect()

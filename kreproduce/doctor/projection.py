@@ -25,7 +25,7 @@ class Projection:
 def project(table: int, measured: Experiment, step: float, devices: int = 1) -> Projection | None:
     """How long the trainings of a table take, by one step's time.
 
-    An epoch is all its steps, without the validation behind them. The other networks are taken to
+    An epoch is all its steps, without the validation after them. The other networks are taken to
     be as many times slower or faster as they were on the authors' GPUs.
 
     Args:

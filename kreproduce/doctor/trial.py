@@ -50,7 +50,7 @@ class Outcome:
     Attributes:
         record: None if there is none.
         losses: of each epoch.
-        killed: behind how many epochs its first process was killed; None if it was not.
+        killed: after how many epochs its first process was killed; None if it was not.
         said: all that its processes printed.
         why: it failed; empty if it did not.
     """
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def resumed(self) -> int | None:
-        """Behind how many epochs its last process took it up; None if it began it."""
+        """After how many epochs its last process took it up; None if it began it."""
         sessions = self.record.sessions if self.record else ()
         return sessions[-1].epoch if len(sessions) > 1 else None
 
@@ -92,7 +92,7 @@ class Trials:
 
         Args:
             experiment: what.
-            kill_after: kill it behind so many epochs, and have it go on.
+            kill_after: kill it after so many epochs, and have it go on.
 
         Raises:
             StorageError: the disk does not take what must be written.
@@ -113,7 +113,7 @@ class Trials:
         )
 
     def _kill(self, job: Job, epochs: int) -> tuple[int | None, str]:
-        """Kill a run behind so many epochs; gives how many were done, or why it came to none."""
+        """Kill a run after so many epochs; gives how many were done, or why it came to none."""
         process = self._start(job)
         try:
             late = _wait(lambda: process.epoch >= epochs or process.has_ended())

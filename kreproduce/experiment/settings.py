@@ -74,7 +74,7 @@ class Experiment(Strict):
         variant, ch, size, layer_l, activation, interleaving, padding, bn_momentum, input_size,
             skip_strides: see `Architecture`.
         resize: rule of the nearest neighbour that brings an image to the input size: "pil", or
-            "opencv" behind a padding to a square.
+            "opencv" after a padding to a square.
         epochs: passes over the training images.
         cycle: epochs of a cycle of the learning rate.
         batch_size: images a step, over all devices.
@@ -255,7 +255,7 @@ def dataset_of(*layers: dict[str, Any]) -> str:
     if name is None:
         raise SettingsError("the settings name no dataset; add a line such as 'dataset: cifar10'")
     if not isinstance(name, str):
-        raise SettingsError(f"dataset: {quoted(name)} is not a name; for one, cifar10 is")
+        raise SettingsError(f"dataset: {quoted(name)} is not a name; write one such as cifar10")
     if not re.fullmatch(NAME, name):
         near = nearest(name, recipes.RECIPES)
         raise SettingsError(
@@ -290,7 +290,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
             raise SettingsError(
-                f"--set takes key=value, not {quoted(pair)}; for one, --set epochs=2"
+                f"--set takes key=value, not {quoted(pair)}; write it as in --set epochs=2"
             )
         values[key.strip()] = parse_value(text, f"--set {pair}")
     return values
@@ -315,7 +315,10 @@ def _with_augmentation(values: dict[str, Any], layers: Iterable[dict[str, Any]])
     for layer in layers:
         given = layer.get("augmentation", {})
         if not isinstance(given, dict):
-            raise SettingsError(f"augmentation: {quoted(given)} is not a group of settings")
+            raise SettingsError(
+                f"augmentation: {quoted(given)} is not a group of settings; write each on "
+                "a line below it, indented"
+            )
         merged |= given
         merged |= {
             key.removeprefix("augmentation."): value

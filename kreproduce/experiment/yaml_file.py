@@ -70,7 +70,9 @@ def read_settings(path: Path) -> dict[str, Any]:
         # A link may lead to it, and nothing else: a pipe would keep its reader waiting.
         text = files.read(path.resolve(), _LARGEST).decode("utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"there is no settings file {printable(path)}") from None
+        raise SettingsError(
+            f"there is no settings file {printable(path)}; check its path"
+        ) from None
     except files.UnfitError as error:
         raise SettingsError(f"{printable(path)} {error}; a settings file is expected") from None
     except (OSError, RuntimeError, ValueError) as error:
@@ -86,7 +88,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def parse_value(text: str, source: str) -> Any:
-    """Return the value of `text` as it would stand behind a key of a settings file.
+    """Return the value of `text` as it would stand after a key of a settings file.
 
     Raises:
         SettingsError: it is no value; the message names `source`.

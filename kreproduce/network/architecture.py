@@ -107,7 +107,7 @@ class Architecture:
             )
         if self.variant != "baseline" and self.ch is None:
             raise SettingsError(
-                f"{self.variant} needs the channels per group; say --ch 16, for one"
+                f"{self.variant} needs the channels per group; say how many, as in --ch 16"
             )
         if self.ch is not None and self.ch < 1:
             raise SettingsError(f"ch: {self.ch} is refused; a group has at least 1 channel")
@@ -122,7 +122,9 @@ class Architecture:
         if self.interleaving != "authors" and not (self.variant == "v2" and self.layer_l):
             raise SettingsError("interleaving can be chosen only for v2 with layer L; leave it out")
         if self.classes < 1:
-            raise SettingsError(f"classes: {self.classes} is refused; a network has outputs")
+            raise SettingsError(
+                f"classes: {self.classes} is refused; a network has at least 1 class"
+            )
         if self.input_size is not None and not _fits(
             self.input_size, self.skip_strides, self.padding
         ):

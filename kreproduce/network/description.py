@@ -23,7 +23,7 @@ from kreproduce.network.grouping import Replacement
 
 @dataclass(frozen=True)
 class Network:
-    """A network as data: its operations, each behind those that it reads."""
+    """A network as data: its operations, each after those that it reads."""
 
     architecture: Architecture
     input_shape: op.Shape
@@ -70,7 +70,7 @@ def describe_pointwise(
         architecture: only what concerns pointwise convolutions matters.
         input_shape: (height, width, channels).
         filters: output channels.
-        activation: behind the batch normalisation or the bias.
+        activation: after the batch normalisation or the bias.
         bias: a bias instead of batch normalisation.
     """
     build = _Builder(architecture, input_shape)
@@ -127,7 +127,7 @@ class _Builder:
             self.add(f"{name}_add", "", op.Add(), entry, self.here)
 
     def top(self, filters: int, dropout: float) -> None:
-        # The k-models have no activation behind the last batch normalisation.
+        # The k-models have no activation after the last batch normalisation.
         self.pointwise("top", filters, self.architecture.activation if self.baseline else None)
         self.add("average", "", op.GlobalAverage(flat=True))
         self.add("dropout", "", op.Dropout(dropout))

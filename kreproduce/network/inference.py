@@ -3,7 +3,7 @@
 The third reader of the description. Batch normalisation, interleaving and replicated channels go
 into kernels and biases, and what is linear from end to end into one matrix: K + L of a projection,
 which has no activation between them; and, in the k-networks, the top unit, which has none either,
-with the classifier, behind the average.
+with the classifier, after the average.
 """
 
 import math
@@ -59,7 +59,7 @@ class _Linear:
             width, channels), else the matrix (channels, filters); the last axis is the output's.
         bias: shape (filters,).
         grouping: where the matrix is zero outside these groups.
-        function: the activation behind it; nothing but a permutation is folded in any more.
+        function: the activation after it; nothing but a permutation is folded in any more.
     """
 
     node: op.Node

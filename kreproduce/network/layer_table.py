@@ -1,4 +1,4 @@
-"""A network's description as a table, a row a layer of the architecture."""
+"""A network's description as a table, one row per layer of the architecture."""
 
 from typing import Any
 

@@ -5,9 +5,9 @@ path 1 and `remainder` with shape (remainder, group_channels) for path 2, None w
 
 - "dense": one product with a matrix that is zero outside the groups. Replicated channels, the
   interleaving and both paths are only places in that matrix, so nothing but it is moved about.
-- "per_group": a product a group, by `einsum`.
+- "per_group": one product per group, by `einsum`.
 - "native": the backend's grouped convolution.
-- "naive": Keras' grouped convolution, a path at a time, as `Conv2D(groups=…)` has it. Under
+- "naive": Keras' grouped convolution, one path at a time, as `Conv2D(groups=…)` has it. Under
   TensorFlow that is a slow loop on a CPU; it is here to be compared with.
 - "auto": the fastest, see `fastest`.
 - "plain": as "auto", but depthwise convolutions and swish are Keras' own layers, with the backend's

@@ -1,6 +1,6 @@
 """The operations that a network is made of, each with the shape of its output.
 
-Shapes are (height, width, channels), without the batch, or (features,) behind the pooling.
+Shapes are (height, width, channels), without the batch, or (features,) after the pooling.
 """
 
 from dataclasses import dataclass

@@ -134,7 +134,7 @@ def rows(table: int) -> tuple[Row, ...]:
     if table not in TRAINED:
         raise SettingsError(
             f"Table {table} shows no trained networks; ask for one of "
-            f"{', '.join(map(str, TRAINED))}."
+            f"{', '.join(map(str, TRAINED))}"
         )
     return tuple(_row(table, line) for line in lines(f"table_{table}.csv"))
 

@@ -434,7 +434,9 @@ def _folders(runs: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StorageError(f"{runs} cannot be read: {error.strerror or error}") from error
+        raise StorageError(
+            f"{runs} cannot be read: {error.strerror or error}; mend it or its permissions"
+        ) from error
 
 
 def _first_fault(error: ValidationError) -> str:

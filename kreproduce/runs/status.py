@@ -131,7 +131,9 @@ def read(results: Path) -> list[Entry]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise StorageError(f"{runs} cannot be read: {error.strerror or error}") from error
+        raise StorageError(
+            f"{runs} cannot be read: {error.strerror or error}; mend it or its permissions"
+        ) from error
     found = (_entry(path) for path in paths)
     return [entry for entry in found if entry is not None]
 

@@ -63,7 +63,7 @@ class Placement:
         if self.devices == CPU:
             raise SettingsError("--gpus-per-run is for GPUs, --devices cpu for none; leave one out")
         if self.ray is None:
-            raise SettingsError("--gpus-per-run says something only with --ray; leave it out")
+            raise SettingsError("--gpus-per-run has no meaning without --ray; leave it out")
         if not _SMALLEST <= self.gpus_per_run <= 1:
             raise SettingsError(
                 f"--gpus-per-run {self.gpus_per_run}: a run takes from {_SMALLEST} GPUs to 1"
@@ -81,7 +81,7 @@ class Placement:
 
         Args:
             results: where runs are recorded.
-            data_dir: as of `kreproduce run`.
+            data_dir: same as for `kreproduce run`.
             say: is told what happens, a line at a time.
         """
         if self.ray is not None:
@@ -97,7 +97,7 @@ class Placement:
         Nor may several runs share all GPUs because nothing lists them.
 
         Raises:
-            SettingsError: as of `unseen_gpus.check`; or there are GPUs to be dealt out to several
+            SettingsError: as `unseen_gpus.check` says; or there are GPUs to be dealt out to several
                 runs, and nvidia-smi lists none.
         """
         if self.ray is not None or self.devices == CPU:

@@ -50,7 +50,7 @@ class Job:
 
     @property
     def epochs_done(self) -> int:
-        """How many epochs an unfinished run has behind it, from where it goes on."""
+        """How many epochs of an unfinished run are done, from where it goes on."""
         entry = self.look()
         if entry.state not in UNFINISHED or entry.epoch is None:
             return 0

@@ -33,8 +33,8 @@ def simulation_lines(jobs: Sequence[Job], estimates: Estimates, gpus: Sequence[i
     known = _known(jobs, estimates)
     if not known:
         return ["no run is open whose time is known: there is nothing to simulate"]
-    order = "a seed after the other, " if len({job.experiment.seed for job in jobs}) > 1 else ""
-    lines = [f"{n_runs(len(known))}, a GPU a run, {order}the longest first:"]
+    order = "one seed after the other, " if len({job.experiment.seed for job in jobs}) > 1 else ""
+    lines = [f"{n_runs(len(known))}, one GPU per run, {order}the longest first:"]
     lines.append(f"{'GPUs':>7}  {'makespan':>12}  {'GPU hours':>9}  utilisation")
     for schedule in (simulate(known.values(), number) for number in gpus):
         lines.append(

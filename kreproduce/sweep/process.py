@@ -74,7 +74,7 @@ class RunProcess:
         logs: the folder of its log.
         environment: the process's whole environment.
         place: on what else than cores it runs, for whoever watches.
-        again: it is another try, whose log goes behind the earlier one's.
+        again: it is another try, whose log is added to the earlier one's.
         own: the cores that it may use; all that this process may if none are given.
 
     Raises:

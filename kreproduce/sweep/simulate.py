@@ -1,4 +1,4 @@
-"""How long many runs take on so many GPUs, a GPU a run: list scheduling."""
+"""How long many runs take on so many GPUs, one GPU per run: list scheduling."""
 
 import heapq
 from collections.abc import Iterable

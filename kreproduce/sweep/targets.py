@@ -60,7 +60,7 @@ def _targets(asked: str) -> list[Target]:
         return [Target(None, asked, asked)]
     raise SettingsError(
         f"a sweep takes the number of a table ({', '.join(map(str, paper.TRAINED))}), 'all', "
-        f"files of settings that end in .yaml or a folder of them, not {quoted(asked)}"
+        f"settings files that end in .yaml or a folder of them, not {quoted(asked)}"
     )
 
 
@@ -81,9 +81,13 @@ def _files(folder: Path) -> list[str]:
             if path.suffix in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
         )
     except OSError as error:
-        raise SettingsError(f"{folder} cannot be read: {error.strerror}") from error
+        raise SettingsError(
+            f"{folder} cannot be read: {error.strerror}; mend it or its permissions"
+        ) from error
     if not found:
-        raise SettingsError(f"there are no files of settings that end in .yaml in {folder}")
+        raise SettingsError(
+            f"{folder} holds no settings files that end in .yaml; name a folder that does"
+        )
     return [str(path) for path in found]
 
 

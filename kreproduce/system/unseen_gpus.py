@@ -62,7 +62,7 @@ def check_soon() -> None:
     whatever computes afterwards, and that says why.
 
     Raises:
-        SettingsError: as of `check`.
+        SettingsError: same as for `check`.
     """
     if not gpus.detect().expects_gpu:
         return

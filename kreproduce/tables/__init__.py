@@ -69,7 +69,7 @@ def build(
     as_printed: bool = False,
     data: str | None = None,
 ) -> Contents:
-    """Return a table with its footnotes, ready for `render`; arguments as of `table`.
+    """Return a table with its footnotes, ready for `render`; arguments same as for `table`.
 
     Raises:
         SettingsError: there is no such table, `data` is no name of images, or the table shows
@@ -78,7 +78,9 @@ def build(
     if number not in NUMBERS:
         raise SettingsError(f"the paper has no Table {number}; ask for 1 to 8, or all")
     if data is not None and not re.fullmatch(NAME, data):
-        raise SettingsError(f"{quoted(data, 60)} is no name of images; for one, cifar10-jpeg75 is")
+        raise SettingsError(
+            f"{quoted(data, 60)} is no name of images; write one such as cifar10-jpeg75"
+        )
     if data is not None and number not in paper.TRAINED:
         raise SettingsError(f"Table {number} shows no trained networks; leave out the images' name")
     if not as_printed:

@@ -42,7 +42,7 @@ class Contents:
         number: 1 to 8, or `RECORDED`.
         as_printed: whether the cells are the paper's.
         data: name of the images that the measured cells are of, None for the original ones.
-        rows: a dict a row, with a key a column of the data; see results/README.md.
+        rows: one dict per row, with one key per column of the data; see results/README.md.
         footnotes: texts, numbered from 1.
         marks: numbers of footnotes, by the row's place and the column's name.
     """

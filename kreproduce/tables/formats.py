@@ -180,7 +180,7 @@ def _to_markdown(contents: Contents, cells: "pd.DataFrame", style: str) -> str:
 
 
 def _alignment(contents: Contents) -> str:
-    """Return a letter a column: names to the left, numbers to the right."""
+    """Return one letter per column: names to the left, numbers to the right."""
     names = ("model", "size", "measured_on")
     return "".join("l" if column.name in names else "r" for column in contents.columns)
 

@@ -17,7 +17,7 @@ _NAMED = ("dataset", "variant", "size", "ch", "layer_l", "activation", "epochs")
 
 
 def contents_recorded(records: Sequence[Record]) -> Contents:
-    """Return a row an experiment, all its seeds together, in the order of their names."""
+    """Return one row per experiment, all its seeds together, in the order of their names."""
     table = Contents(RECORDED)
     for alike in _grouped(records):
         experiment, found = alike[0].settings, summary(alike)

@@ -95,7 +95,7 @@ class Report:
         )
 
     def _estimate(self) -> None:
-        """Say once how long the run will take, when some steps behind the first are measured."""
+        """Say once how long the run will take, when some steps after the first are measured."""
         if self._timed_from == 0:  # the first include the compilation
             self._first, self._timed_from = time.perf_counter(), self._here
             return

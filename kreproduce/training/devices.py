@@ -104,7 +104,7 @@ def find(choice: str = "all", deterministic: bool | None = None) -> Devices:
 
     Under TensorFlow and JAX several share each batch; PyTorch takes one. Call it before anything
     is computed, because determinism must be asked for first. Under JAX whatever Keras builds
-    behind it is on these devices.
+    afterwards is on these devices.
 
     Args:
         choice: "all", a number of devices, or their indices, say "0,2" (one index: "2,"); or

@@ -40,7 +40,7 @@ def kept_of(dataset: Dataset, devices: Devices) -> Kept | None:
 
 
 class Store(keras.layers.Layer):
-    """From places (batch,) in the views that it holds to [source, warp], as of `Batches`.
+    """From places (batch,) in the views that it holds to [source, warp], same as for `Batches`.
 
     Args:
         kept: what to hold.
@@ -91,7 +91,7 @@ class StoredBatches(Batches):
 
     Args:
         store: what holds them.
-        views: as of `Batches`, like all that follow.
+        views: same as for `Batches`, like all that follow.
         batch_size: likewise.
         first: likewise.
     """

@@ -256,5 +256,9 @@ def test_runs_that_may_not_be_looked_at(command, for_everybody):
     assert f"{closed.name} is left out: record.json cannot be read: Permission denied" in output
     runs.chmod(0)
     with as_nobody():
-        assert command("claims") == (5, "", "results/runs cannot be read: Permission denied")
+        assert command("claims") == (
+            5,
+            "",
+            "results/runs cannot be read: Permission denied; mend it or its permissions",
+        )
     runs.chmod(0o755)

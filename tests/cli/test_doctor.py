@@ -1,4 +1,4 @@
-"""`kreproduce doctor`: a line a check, JSON, and 9 for a fault; none of these trains."""
+"""`kreproduce doctor`: one line per check, JSON, and 9 for a fault; none of these trains."""
 
 import json
 

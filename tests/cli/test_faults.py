@@ -169,7 +169,7 @@ def test_a_bug_writes_over_nothing_that_lies_under_its_name(what, capsys, tmp_pa
     }
     make[what]()
     assert ended(ValueError("odd")) == 1
-    assert "please report it with the traceback above" in capsys.readouterr().err
+    assert "report it with the traceback above" in capsys.readouterr().err
     assert other.read_text() == "somebody's"
 
 

@@ -35,7 +35,7 @@ REFUSED = {
         ["one.yaml", "--set", "epoch=2"],
         "one.yaml with the options given: unknown setting 'epoch'",
     ),
-    "an empty folder": (["empty"], "there are no files of settings that end in .yaml in empty"),
+    "an empty folder": (["empty"], "empty holds no settings files that end in .yaml"),
     "no folder": (["configs/none"], "or a folder of them, not 'configs/none'"),
     "no such row": (["4", "--only", "V2 5ch"], "no row is called 'V2 5ch'; did you mean"),
     "no such file's row": (["one.yaml", "--only", "two"], "no row is called 'two'"),
@@ -50,7 +50,7 @@ REFUSED = {
     "no address": (["5", "--ray", ":"], "HOST:PORT of a cluster's head, not ':'"),
     "a client's address": (["5", "--ray", "ray://h:10001"], "start the sweep on a machine of"),
     "a cluster of its own": (["5", "--ray", "local"], "HOST:PORT of a cluster's head, not 'local'"),
-    "GPUs of no cluster": (["5", "--gpus-per-run", "1"], "--gpus-per-run says something only with"),
+    "GPUs of no cluster": (["5", "--gpus-per-run", "1"], "--gpus-per-run has no meaning without"),
     "no GPU": (["5", "--ray", "auto", "--gpus-per-run", "0"], "from 0.01 GPUs to 1"),
     "too many GPUs": (["5", "--ray", "auto", "--gpus-per-run", "2"], "from 0.01 GPUs to 1"),
     "not a number of GPUs": (["5", "--ray", "auto", "--gpus-per-run", "nan"], "GPUs to 1"),
@@ -185,7 +185,7 @@ def test_a_shard_without_a_run(kreproduce, files):
 def test_the_simulation_counts_what_is_open(kreproduce, files):
     output = kreproduce("sweep", "6", "--dry-run", "--gpus", "2").output
     assert output.splitlines()[-6:] == [
-        "2 runs, a GPU a run, the longest first:",
+        "2 runs, one GPU per run, the longest first:",
         "   GPUs      makespan  GPU hours  utilisation",
         "      2   11 h 48 min       17.6          74%",
         "the longest run, which bounds it: cifar10-baseline-180epochs-93351cab, 11 h 48 min",
@@ -198,7 +198,7 @@ def test_nothing_to_simulate(kreproduce, files):
     output = kreproduce("sweep", "one.yaml", "--dry-run", "--gpus", "2").output
     assert output.endswith("\n\nno run is open whose time is known: there is nothing to simulate\n")
     mixed = kreproduce("sweep", "6", "one.yaml", "--dry-run", "--gpus", "2").output
-    assert "\n2 runs, a GPU a run" in mixed
+    assert "\n2 runs, one GPU per run" in mixed
     assert mixed.endswith("\n  1 run: unknown\n")
 
 

@@ -86,7 +86,7 @@ def test_only_the_epochs_that_both_have():
 def test_what_has_nothing_in_common_is_refused():
     with pytest.raises(DataError, match="ours has loss and theirs has val_loss"):
         compare(curves(loss=[1]), curves("theirs", val_loss=[1]))
-    with pytest.raises(DataError, match="ours has epochs 1 to 2 and theirs epoch 3: there is noth"):
+    with pytest.raises(DataError, match="ours has epochs 1 to 2 and theirs epoch 3; give two with"):
         compare(curves(loss=[1, 2]), curves("theirs", loss=[1], first=3))
 
 
@@ -323,7 +323,7 @@ DAMAGED = {
     ),
     "nothing measured": ("epoch,loss\n0,NA\n", "has no epoch in which all of its metrics"),
     "never all measured": ("epoch,loss,val_loss\n0,1,NA\n1,NA,1\n", "has no epoch in which all"),
-    "huge": (b"1,2\n" * (5 * 2**20), "is too large to be a history"),
+    "huge": (b"1,2\n" * (5 * 2**20), "is too large for a history"),
 }
 
 

@@ -28,7 +28,7 @@ def test_the_campaign_takes_as_long_as_the_simulation_says(tables, tmp_path, mon
     monkeypatch.chdir(tmp_path)  # where nothing was run
     arguments = ["sweep", *tables.split(), "--dry-run", "--gpus", "1,2,4,8"]
     output = CliRunner().invoke(app, arguments).output
-    runs = re.findall(r"^(\d+) runs, a GPU a run", output, re.MULTILINE)
+    runs = re.findall(r"^(\d+) runs, one GPU per run", output, re.MULTILINE)
     spans = re.findall(r"^ +[1248]  +(\d.*?)  +[\d.]+  +\d+%$", output, re.MULTILINE)
     longest = re.findall(r"^the longest run, .*, (.*)$", output, re.MULTILINE)
     called = "4 to 8" if " " in tables else tables

@@ -9,11 +9,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KEPT_OUT = {
     r"\banew\b": "again, or from scratch",
-    r"\bbehind (epoch|step)\b": "after",
+    r"\b[Bb]ehind (epoch|step|how many|so many|`done`)": "after",
     r"process is at\b": "is using",
-    r"\bAs of `run`": "Same as for `run`",
-    r"\ba row an epoch\b": "one row per epoch",
+    r"\bAs of `": "Same as for `run`",
+    r"\bas of (run\b|`)": "same as for `run`",
+    r"\b[Aa] (row|line|check|dict|key|letter|panel|GPU|folder|permutation|product|seed) an? "
+    r"(row|line|run|number|epoch|stage|case|command|thing|layer|group|class|column|check|claim"
+    r"|experiment|metric|step)\b": "one row per epoch",
     r"give it back what it had": "restore it",
+    r"asked faster": "faster with the folded network",
+    r"be it finished or interrupted": "discarding any earlier progress",
+    r"(?i)\bplease\b": "(no such word)",
 }
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "kreproduce", "configs")
 

@@ -163,7 +163,7 @@ def test_a_folder_without_files(folder, name):
     (folder / "empty").mkdir()
     for file in (folder / "mine").glob("[ab].*"):
         file.unlink()
-    with pytest.raises(SettingsError, match=r"no files of settings that end in \.yaml in "):
+    with pytest.raises(SettingsError, match=r" holds no settings files that end in \.yaml"):
         find([name])
 
 

@@ -68,4 +68,7 @@ def _check(address: str) -> None:
 
 def _refused(address: str, why: str) -> SettingsError:
     first = " ".join(why.split())[:300].rstrip(".")
-    return SettingsError(f"--ray {address}: no cluster that can be used ({first})")
+    return SettingsError(
+        f"--ray {address}: no cluster that can be used ({first}); start one with `ray start "
+        "--head`, or leave --ray out"
+    )

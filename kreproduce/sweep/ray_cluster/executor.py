@@ -38,7 +38,7 @@ def share(machines: Iterable[Resources], gpus_per_run: float | None, devices: st
     if gpus_per_run is not None and not has_gpus:
         raise SettingsError("--gpus-per-run: the cluster has no GPU; leave it out to use its CPUs")
     if not with_cpus:
-        raise SettingsError("--ray: no machine of the cluster has a CPU to offer")
+        raise SettingsError("--ray: no machine of the cluster has a CPU to offer; add one that has")
     if has_gpus and devices != CPU:
         return Share(gpus_per_run or 1.0, 1.0)
     return Share(0.0, min(machine["CPU"] for machine in with_cpus))
@@ -51,7 +51,7 @@ class Cluster:
         address: "auto", or host:port of its head.
         gpus_per_run: above 0, at most 1; None for 1, or for none where there are none.
         results: where runs are recorded.
-        data_dir: as of `kreproduce run`.
+        data_dir: same as for `kreproduce run`.
         say: is told what happens, a line at a time.
         devices: "all", or "cpu" for runs that take no GPU.
 

@@ -24,7 +24,9 @@ def pack(folder: Path) -> bytes | None:
                 if path.is_file() and not path.is_symlink():
                     archive.write(path, path.relative_to(folder))
     except OSError as error:
-        raise StorageError(f"{folder} cannot be read: {error.strerror or error}") from error
+        raise StorageError(
+            f"{folder} cannot be read: {error.strerror or error}; mend it or its permissions"
+        ) from error
     return buffer.getvalue()
 
 

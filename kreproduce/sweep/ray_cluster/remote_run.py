@@ -158,7 +158,10 @@ class Remote:
             with files.log(self.log, truncate=self._tries <= 1) as log:
                 log.write(text)
         except OSError as error:
-            raise StorageError(f"{self.log} cannot be written: {error.strerror}") from error
+            raise StorageError(
+                f"{self.log} cannot be written: {error.strerror}; choose another place with "
+                "--results"
+            ) from error
 
     def _end(self, why: str | None, state: str | None = None) -> None:
         self._over = True

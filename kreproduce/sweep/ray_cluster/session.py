@@ -35,7 +35,7 @@ class Session(Protocol):
         results: where runs are recorded.
         logs: the folder of their logs.
         probe: a file in `results`, which a machine must see that records there.
-        data_dir: as of `kreproduce run`.
+        data_dir: same as for `kreproduce run`.
         devices: likewise.
         say: is told what happens, a line at a time.
     """

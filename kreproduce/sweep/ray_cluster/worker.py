@@ -33,7 +33,7 @@ class Order:
         experiment: what to run.
         results: where to record it; None in a folder of its own, which then comes back.
         probe: a file in `results`, which the machine must see.
-        data_dir: as of `kreproduce run`.
+        data_dir: same as for `kreproduce run`.
         devices: likewise.
         packed: what there is of the run already, where `results` is None.
         shared: other runs use the same GPU.
