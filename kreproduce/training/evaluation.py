@@ -9,7 +9,7 @@ from kreproduce.experiment.settings import Experiment
 from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import Accuracies, Outcome
 from kreproduce.system.interruption import Interruptions
-from kreproduce.training.interruptible import Stopping
+from kreproduce.training.interruptible import StopEvaluation
 from kreproduce.training.logits import SHOWN, cross_entropy, predict
 from kreproduce.training.model import CompiledModel
 
@@ -34,7 +34,7 @@ def outcome(
         predicted = compiled.model.predict(
             compiled.batches(views, experiment.batch_size),
             verbose=0,
-            callbacks=[Stopping(interruptions)],
+            callbacks=[StopEvaluation(interruptions)],
         )
         interruptions.check()
         logits[shown] = predicted[: len(views.order)]  # the last batch may be filled up

@@ -9,7 +9,7 @@ from kreproduce.system.interruption import Interruptions
 from kreproduce.training import state
 
 
-class Pauses(keras.callbacks.Callback):
+class ResumableFit(keras.callbacks.Callback):
     """Ends a `fit` when it is told to; at its start, gives an epoch begun before its sums.
 
     Args:
@@ -32,7 +32,7 @@ class Pauses(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-class Stopping(keras.callbacks.Callback):
+class StopEvaluation(keras.callbacks.Callback):
     """Breaks off an `evaluate` or a `predict` whose result nobody will wait for."""
 
     def __init__(self, interruptions: Interruptions):

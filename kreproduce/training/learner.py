@@ -18,7 +18,7 @@ from kreproduce.training.conditions import conditions_of
 from kreproduce.training.console import Hardware
 from kreproduce.training.devices import Devices, check_batch
 from kreproduce.training.evaluation import outcome
-from kreproduce.training.interruptible import Pauses, Stopping
+from kreproduce.training.interruptible import ResumableFit, StopEvaluation
 from kreproduce.training.lifecycle import Means
 from kreproduce.training.model import compile_model
 from kreproduce.training.store import kept_of
@@ -87,7 +87,7 @@ class NetworkLearner:
             self._batches(views, first=step),
             shuffle=False,
             verbose=0,
-            callbacks=[Pauses(step, state.sums(self.compiled), ended)],
+            callbacks=[ResumableFit(step, state.sums(self.compiled), ended)],
         )
 
     def means(self) -> Means:
@@ -105,7 +105,7 @@ class NetworkLearner:
             self._batches(views),
             verbose=0,
             return_dict=True,
-            callbacks=[Stopping(self._interruptions)],
+            callbacks=[StopEvaluation(self._interruptions)],
         )
         state.assign(sums, trained)
         return Means(found["loss"], found["accuracy"])

@@ -133,11 +133,11 @@ def test_all_batches_of_a_run_are_looked_at_before_it_begins(monkeypatch, valida
     """Four views of each image validate here; what is shown last is the test."""
     from kreproduce.training import learner
 
-    class AssembledError(LookupError):
+    class CompiledError(LookupError):
         """As far as it need come."""
 
     def compile_model(*_, **__):
-        raise AssembledError
+        raise CompiledError
 
     def images(number):
         return Subset(np.zeros((number, 8, 8, 3), "uint8"), np.zeros(number, "int32"))
@@ -146,7 +146,7 @@ def test_all_batches_of_a_run_are_looked_at_before_it_begins(monkeypatch, valida
     experiment = resolve({"dataset": "digits", "batch_size": 6, "validation": "fourfold"})
     data = SimpleNamespace(train=images(18), validation=images(validation), test=images(test))
     three = Devices(True, ("A",) * 3, tuple(f"GPU:{i}" for i in range(3)))
-    with pytest.raises(SettingsError if last else AssembledError) as found:
+    with pytest.raises(SettingsError if last else CompiledError) as found:
         learner.NetworkLearner(experiment, data, three, None)
     assert not last or f"of {last} images in batches of 6 the last has 2" in str(found.value)
 

@@ -18,13 +18,13 @@ CPU = Devices(gpu=False, names=("CPU",))
 SMALL = {"classes": 3, "ch": 16, "input_size": 16, "skip_strides": 2}
 
 
-def assembled(**settings):
+def compiled_model(**settings):
     return compile_model(resolve({"dataset": "colours"}, SMALL, settings), (16, 16, 3), CPU)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return assembled().model
+    return compiled_model().model
 
 
 def theirs():
@@ -113,7 +113,7 @@ def test_a_training_by_keras_own_is_not_taken_up():
 @pytest.mark.slow
 def test_one_step_moves_every_weight():
     """By the optimiser that is compiled into the model, from the gradient of the loss."""
-    model = assembled().model
+    model = compiled_model().model
     before = [numpy(w) for w in model.trainable_variables]
     model.optimizer.learning_rate = 0.001
     rng = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_one_step_moves_every_weight():
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_the_loss_is_the_cross_entropy_of_float32_logits(precision):
     """Of logits that half precision could not hold: 70,000 is infinite, 1e-4 beside 30 is lost."""
-    compiled = assembled(precision=precision)
+    compiled = compiled_model(precision=precision)
     assert compiled.precision == precision
     assert compiled.network.get_layer("stem_conv").dtype_policy.name == precision
     model = compiled.model
@@ -154,7 +154,7 @@ def test_nothing_is_added_to_the_loss(model):
 
 def test_the_rate_reaches_the_optimiser_behind_the_scaling_of_the_loss():
     """Which Keras adds for float16, as the authors' Keras did."""
-    optimizer = assembled(precision="mixed_float16").model.optimizer
+    optimizer = compiled_model(precision="mixed_float16").model.optimizer
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     assert isinstance(optimizer.inner_optimizer, Keras2RMSprop)
     optimizer.learning_rate = 0.0025

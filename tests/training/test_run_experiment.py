@@ -424,9 +424,9 @@ class Spy:
         self.number.assign([len(self.fitted)] * 3)
         self.learner.compiled.loss.reset_state()
         self.learner.compiled.loss.update_state(1.0)
-        (pauses,) = callbacks
-        pauses.set_model(SimpleNamespace())
-        pauses.on_train_batch_end(len(batches) - 1)
+        (callback,) = callbacks
+        callback.set_model(SimpleNamespace())
+        callback.on_train_batch_end(len(batches) - 1)
 
     def evaluate(self, batches, **_):
         self.validated.append(batches.views)

@@ -122,7 +122,7 @@ class Remote:
         errors = self._ray.exceptions
         try:
             outcome = self._ray.get(self._outcome)
-        except errors.RayTaskError as error:  # a bug in node.py
+        except errors.RayTaskError as error:  # a bug in worker.py
             self._end(f"on {self._host}: {str(error).strip().splitlines()[-1]}")
         except errors.RayError as error:
             self._lost(type(error).__name__)
