@@ -453,7 +453,7 @@ def test_the_time_of_several_at_a_time_is_that_of_the_order_in_which_they_start(
     estimates = of_this_machine(tmp_path)
     assert side_by_side(jobs, estimates, 2) == ": 4 h 0 min, if none slows another"
     assert simulation_lines(jobs, estimates, [2])[0].endswith(
-        "a seed after the other, the longest first:"
+        "one seed after the other, the longest first:"
     )
     unknown = job(tmp_path, digits(ch=32))
     assert (
