@@ -38,7 +38,7 @@ def steps(
         cases: the first is what the others are compared with.
         say: is told how it goes.
         only: one of both; None is both.
-        devices: as of `devices.find`; several take training alone.
+        devices: same as for `devices.find`; several take training alone.
         repeats: of each measurement.
         bench: what the results are called, "table" for those of all networks of the paper.
 
@@ -46,7 +46,7 @@ def steps(
         OutOfMemoryError: a batch does not fit.
         SettingsError: the devices are not there, or cannot share a batch evenly.
     """
-    scheduling.as_batch()
+    scheduling.use_batch_policy()
     scheduling.keep_memory()
     found, conditions = _begin(devices, cases[0])
     if only != "training":
@@ -79,14 +79,14 @@ def memory(case: "Case", say: Say, devices: str = "1") -> Results:
     Args:
         case: what to train.
         say: is told how it goes.
-        devices: as of `devices.find`; one.
+        devices: same as for `devices.find`; one.
 
     Raises:
         OutOfMemoryError: it does not fit.
         SettingsError: the devices are not there, or several.
         StorageError: the disk for temporary files does not take 1.5 GB.
     """
-    scheduling.as_batch()
+    scheduling.use_batch_policy()
     found, conditions = _begin(devices, case)
     _check_one(found, "memory")
     from kreproduce.bench import memory as bench
@@ -122,7 +122,7 @@ def parallel(case: "Case", runs: Sequence[int], say: Say, devices: str = "1") ->
         case: what each trains.
         runs: how many, one measurement after the other.
         say: is told how it goes.
-        devices: as of `devices.find`; one.
+        devices: same as for `devices.find`; one.
 
     Raises:
         OutOfMemoryError: not even the first number's fit.
@@ -146,14 +146,14 @@ def steps_per_execution(
         case: what to train.
         numbers: of steps.
         say: is told how it goes.
-        devices: as of `devices.find`.
+        devices: same as for `devices.find`.
         repeats: of each measurement.
 
     Raises:
         OutOfMemoryError: a batch does not fit.
         SettingsError: the devices are not there, or cannot share a batch evenly.
     """
-    scheduling.as_batch()
+    scheduling.use_batch_policy()
     scheduling.keep_memory()
     found, conditions = _begin(devices, case)
     from kreproduce.bench import steps_per_execution as bench
@@ -167,7 +167,7 @@ def _begin(devices: str, case: "Case | None") -> "tuple[Devices, dict[str, Any]]
     """Find the devices, and the conditions as they are before anything is measured."""
     backend.check()
     backend.tune()
-    with quiet.standard_error():
+    with quiet.silence_stderr():
         from kreproduce.bench.conditions import conditions_of, is_busy
         from kreproduce.training.devices import find
 

@@ -34,7 +34,7 @@ def markdown() -> str:
 
 
 def _commands(ctx: Any) -> Iterator[Any]:
-    """The contexts of the program, then of its commands in their order, each before those in it."""
+    """Yield the context of a command, then those of the commands in it, in their order."""
     yield ctx
     for name, command in getattr(ctx.command, "commands", {}).items():
         yield from _commands(typer.Context(command, info_name=name, parent=ctx))
@@ -62,7 +62,7 @@ def _section(ctx: Any) -> str:
 
 
 def _text(ctx: Any) -> list[str]:
-    """What a command does; the program's own epilog are the exit codes, which end the page."""
+    """Return what a command does; the program's own epilog, the exit codes, ends the page."""
     texts = [ctx.command.help, ctx.command.epilog if ctx.parent else None]
     return [_plain(inspect.cleandoc(text)) for text in texts if text]
 

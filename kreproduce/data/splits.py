@@ -77,7 +77,7 @@ def split(
 
 
 def limit(whole: Split, labels: NDArray[np.int32], n: int) -> Split:
-    """Keep the first `n` training images, the classes in turn, and as large a share of the rest.
+    """Keep the first `n` training images, the classes in turn, and that share of the other parts.
 
     The other parts keep at least an image of each class that they have.
 

@@ -65,7 +65,7 @@ class Runner:
                 self._stop(signals)
 
     def _start(self) -> bool:
-        """Fill the free slots; says whether anything is under way."""
+        """Fill the free slots, and return whether anything is under way."""
         stopped = self._fail_fast and self.failures
         while self.waiting and not stopped and len(self._running) < self.executor.slots:
             job = self.waiting.popleft()

@@ -15,7 +15,7 @@ MEASURED = case.of("v2-32ch", batch=8, input_size=32, precision="float32")
 
 @pytest.fixture(autouse=True)
 def leave_this_process_as_it_is(monkeypatch):
-    for name in ("as_batch", "keep_memory"):
+    for name in ("use_batch_policy", "keep_memory"):
         monkeypatch.setattr(scheduling, name, lambda: None)
     monkeypatch.setattr(parallel_module, "leave_room", lambda: None)
     monkeypatch.setattr(conditions, "cores_in_use", lambda: 0.0)
