@@ -40,6 +40,16 @@ def quoted(value: object, longest: int = LONGEST) -> str:
     return f"'{text}'" if isinstance(value, str | PurePath) else text
 
 
+def alternatives(names: Iterable[str]) -> str:
+    """Return names to choose from, as a sentence has them.
+
+    >>> alternatives(["text", "csv", "json"]), alternatives(["text"])
+    ('text, csv or json', 'text')
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def some(names: Sequence[object], most: int = 3) -> str:
     """Return the first of many names, and how many more there are.
 

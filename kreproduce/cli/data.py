@@ -9,9 +9,10 @@ from kreproduce.cli import completion
 from kreproduce.cli.arguments import Command
 from kreproduce.cli.download import Download
 from kreproduce.errors import DataError, SettingsError
+from kreproduce.experiment.recipes import RECIPES
 from kreproduce.system import backend, quiet
 from kreproduce.system.interruption import Interruptions
-from kreproduce.text import printable
+from kreproduce.text import alternatives, printable
 
 if TYPE_CHECKING:
     from kreproduce.data.check import Findings
@@ -27,8 +28,7 @@ Dataset = Annotated[
     str,
     typer.Argument(
         metavar="DATASET",
-        help="cifar10, cifar10-heldout, malaria, colorectal_histology or digits; with --data-dir "
-        "any name.",
+        help=f"{alternatives(RECIPES)}; with --data-dir any name.",
         autocompletion=completion.datasets,
     ),
 ]

@@ -8,6 +8,8 @@ import typer
 
 from kreproduce.cli import completion
 from kreproduce.cli.download import Download
+from kreproduce.experiment.recipes import RECIPES
+from kreproduce.text import alternatives
 
 if TYPE_CHECKING:
     from kreproduce.experiment.settings import Experiment
@@ -20,9 +22,8 @@ def run(
         str,
         typer.Argument(
             metavar="DATASET|FILE.yaml",
+            help=f"{alternatives(RECIPES)}; with --data-dir any name; or a file of settings.",
             autocompletion=completion.datasets,
-            help="cifar10, cifar10-heldout, malaria, colorectal_histology or digits; with "
-            "--data-dir any name; or a file of settings.",
         ),
     ],
     variant: Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from kreproduce.cli import completion
 from kreproduce.errors import SettingsError
-from kreproduce.text import printable, quoted
+from kreproduce.text import alternatives, printable, quoted
 
 if TYPE_CHECKING:
     from kreproduce.tables import Contents
@@ -60,9 +60,10 @@ def table(
     from kreproduce import tables
     from kreproduce.runs import records
 
-    numbers = () if number == "recorded" else _numbers(number, trained=data is not None)
-    if not numbers and (as_printed or data or write):
-        raise SettingsError("'recorded' is no table of the paper; give it only a --format")
+    own = tables.OWN.get(number)
+    if own is not None and (as_printed or data or write):
+        raise SettingsError(f"'{number}' is no table of the paper; give it only a --format")
+    numbers = () if own is not None else _numbers(number, trained=data is not None)
     if force and not write:
         raise SettingsError("--force has no meaning without --write; leave it out")
     if form is not None:
@@ -74,7 +75,9 @@ def table(
     found = records.read(results)
     built = [
         tables.build(number, found.records, as_printed=as_printed, data=data) for number in numbers
-    ] or [tables.contents_recorded(found.records)]
+    ]
+    if own is not None:
+        built = [own(found.records)]
     for skipped in found.skipped:
         print(f"kreproduce: {skipped.folder} is not counted: {skipped.why}", file=sys.stderr)
     if write:
@@ -87,13 +90,14 @@ def table(
 def _numbers(text: str, *, trained: bool) -> tuple[int, ...]:
     """Return the tables asked for; all of them are, if `trained`, those of trained networks."""
     from kreproduce.paper import TRAINED
-    from kreproduce.tables import NUMBERS
+    from kreproduce.tables import NUMBERS, OWN
 
     if text == "all":
         return tuple(TRAINED) if trained else NUMBERS
     if not (text.isascii() and text.isdigit() and int(text[:9]) in NUMBERS):
         raise SettingsError(
-            f"the paper has no Table {quoted(text, 60)}; ask for 1 to 8, all or recorded"
+            f"the paper has no Table {quoted(text, 60)}; "
+            f"ask for {alternatives(['1 to 8', 'all', *OWN])}"
         )
     return (int(text),)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from kreproduce.data import archives, cache, download, heldout, sources
 from kreproduce.data.archives import PUBLISHED, Archive
+from kreproduce.data.builtin import BUILT_IN
 from kreproduce.data.dataset import warn
 from kreproduce.data.download import ELSEWHERE, Watch
 from kreproduce.data.images import Source, reason, same
@@ -136,8 +137,8 @@ def prepare_folder(dataset: str, folder: Path, data_dir: Path) -> Path:
 
 
 def _check_published(dataset: str) -> None:
-    if dataset == "digits":
-        raise SettingsError("'digits' comes with scikit-learn: there is nothing to prepare")
+    if dataset in BUILT_IN:
+        raise SettingsError(f"'{dataset}' is built in: there is nothing to prepare")
     if heldout.origin(dataset) not in PUBLISHED:
         known = (*PUBLISHED, heldout.NAME)
         raise SettingsError(

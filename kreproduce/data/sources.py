@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kreproduce.data import cache, cifar, heldout, layouts, originals, tfds
+from kreproduce.data.builtin import BUILT_IN
 from kreproduce.data.folders import check_folder, read_folder
-from kreproduce.data.images import Image
 from kreproduce.data.images import Source as Source  # part of what this file offers
 from kreproduce.data.tfds import default_root, prepared, prepared_names, read_tfds
 from kreproduce.errors import DataError, SettingsError
 from kreproduce.text import nearest, some
 
-DATASETS = ("digits", *originals.SIZES)
+DATASETS = (*BUILT_IN, *originals.SIZES)
 """The names that are known without --data-dir."""
 
 
@@ -51,10 +49,11 @@ def locate(dataset: str, data_dir: Path | None) -> Location:
         DataError: `data_dir` is missing or unreadable, or holds other TFDS datasets, an
             unfinished one or several configurations; or the cache is damaged.
     """
-    if dataset == "digits":
+    if dataset in BUILT_IN:
         if data_dir is not None:
             raise SettingsError(
-                "'digits' is built in and takes no --data-dir: leave it out, or rename the images"
+                f"'{dataset}' is built in and takes no --data-dir: leave it out, or rename the "
+                "images"
             )
         return Location("builtin", None)
     if data_dir is None:
@@ -115,7 +114,7 @@ def open_source(location: Location, dataset: str) -> Source:
             otherwise than it should be.
     """
     if location.kind == "builtin":
-        return _digits()
+        return BUILT_IN[dataset]()
     if location.path is None:
         raise DataError(
             f"'{dataset}' is not prepared in {default_root()}: run "
@@ -146,24 +145,3 @@ def class_names(location: Location, dataset: str) -> tuple[str, ...]:
     if location.kind == "tfds" and location.path is not None:
         return tfds.class_names(location.path, dataset)
     return open_source(location, dataset).class_names
-
-
-def _digits() -> Source:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-
-    def decode(index: int) -> Image:
-        return np.repeat(grey[index, ..., np.newaxis], 3, axis=-1)
-
-    class_names = tuple(str(name) for name in digits.target_names)
-    return Source(
-        name="digits",
-        kind="builtin",
-        class_names=class_names,
-        labels=digits.target.astype(np.int32),
-        names=[""] * len(grey),
-        parts=np.full(len(grey), "all"),
-        decode=decode,
-    )

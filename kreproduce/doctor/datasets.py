@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from kreproduce.data import layouts, originals, sources, tfds
+from kreproduce.data.builtin import BUILT_IN
 from kreproduce.data.sources import Location, Source
 from kreproduce.doctor.check import Check, Value
 from kreproduce.doctor.child import ask
@@ -30,7 +31,7 @@ def check_dataset(dataset: str, data_dir: Path | None = None) -> Check:
         SettingsError: TFDS_DATA_DIR is no place.
         OSError: it cannot be looked at.
     """
-    if dataset == "digits":
+    if dataset in BUILT_IN:
         return check_images(dataset, Location("builtin", None))
     root = tfds.default_root() if data_dir is None else data_dir
     if data_dir is not None and not data_dir.is_dir():

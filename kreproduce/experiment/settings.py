@@ -33,10 +33,6 @@ PROTOCOL = 2
 run before then has other identities, and counts no longer. New settings do not raise it, nor do
 changes in the last digits, which the conditions in a record tell apart. 1 had Keras 3's RMSprop."""
 
-ADDED_LATER: frozenset[str] = frozenset()
-"""Settings that came after the first records, which do not have them: what they meant by it is the
-default."""
-
 NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -66,8 +62,7 @@ class Experiment(Strict):
     """The settings of one run, complete.
 
     Attributes:
-        dataset: cifar10, cifar10-heldout, malaria, colorectal_histology, digits, or a name for a
-            folder of images.
+        dataset: one of `recipes.RECIPES`, or a name for a folder of images.
         data_name: what its images are called in records; the dataset's own name is kept for the
             original images.
         classes: number of classes.

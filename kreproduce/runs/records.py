@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 from kreproduce.data.originals import SIZES
 from kreproduce.data.record import Images
 from kreproduce.errors import SettingsError, StorageError
-from kreproduce.experiment.settings import ADDED_LATER, Experiment
+from kreproduce.experiment.settings import Experiment
 from kreproduce.network.description import describe
 from kreproduce.runs import predictions
 from kreproduce.runs.predictions import Predictions
@@ -38,6 +38,15 @@ HEADLINE: Rule = "best_val_loss"
 
 LARGEST = 64 * 2**20  # bytes; a record of ten classes has some thousands, of 100,000 some millions
 RECORD_VERSION: Literal[1] = 1
+# Of a setting that came later, a record without it means the default.
+_FIRST_SETTINGS = frozenset(
+    {
+        *("dataset", "data_name", "classes", "variant", "size", "ch", "layer_l", "activation"),
+        *("interleaving", "padding", "bn_momentum", "input_size", "skip_strides", "resize"),
+        *("epochs", "cycle", "batch_size", "precision", "augmentation", "validation", "seed"),
+        "limit",
+    }
+)
 NO_RECORD = "it has no record: the run is not complete"
 
 Text = Annotated[str, Field(max_length=1000)]
@@ -365,9 +374,8 @@ def decoded(content: bytes) -> Record | str:
     except RecursionError:
         return "is damaged, or not the record of a complete run"
     # Settings have defaults, and one that is missing would follow a later change of its default.
-    wanted, found = record.settings.model_dump().keys(), values["settings"].keys()
-    for name in sorted((wanted - ADDED_LATER - found) | (found - wanted)):
-        return f"is not the record of a complete run: settings.{name} is missing or does not belong"
+    for name in sorted(_FIRST_SETTINGS - values["settings"].keys()):
+        return f"is not the record of a complete run: settings.{name} is missing"
     return record
 
 

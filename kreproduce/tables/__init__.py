@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,20 +27,29 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "NUMBERS",
+    "OWN",
     "WRITTEN",
     "Contents",
     "build",
     "check_format",
-    "contents_recorded",
     "json_table",
+    "names",
     "render",
     "table",
     "write",
 ]
 
+OWN: dict[str, Callable[[Sequence[records.Record]], Contents]] = {"recorded": contents_recorded}
+"""This project's own tables, made of what was recorded."""
+
 RESULTS = Path("results")
 WRITTEN = ("markdown", "csv")
 """The formats kept below results/tables: one to read, one as data."""
+
+
+def names() -> list[str]:
+    """Return what the command line calls the tables: the paper's, all of these, and our own."""
+    return [*map(str, NUMBERS), "all", *OWN]
 
 
 def table(
@@ -132,7 +141,7 @@ _HEADINGS = {"text": 1, "markdown": 1, "csv": 1, "latex": 4, "json": 2}
 def _stem(contents: Contents) -> str:
     """Return a name that no table of other cells has, whatever the images are called."""
     kind = "-as-printed" if contents.as_printed else f"-on-{contents.data}" if contents.data else ""
-    return f"table-{contents.number}{kind}"
+    return f"table-{contents.name}{kind}"
 
 
 def _write(path: Path, text: str) -> None:

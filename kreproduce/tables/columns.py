@@ -1,4 +1,4 @@
-"""What stands in each table: its title, and its columns as data and as they are shown."""
+"""What stands in each of the paper's tables: its title, and its columns as they are shown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,9 +7,7 @@ from typing import Any
 Row = Mapping[str, Any]
 
 NUMBERS = tuple(range(1, 9))
-RECORDED = 0  # no table of the paper's: see `recorded`
 TITLES = {
-    RECORDED: "Recorded experiments",
     1: "Layers K and L in place of some pointwise convolutions",
     2: "CIFAR-10 after 50 epochs: the baseline, V1 and V2",
     3: "Trainable parameters of B0 to B7 with 10 classes",
@@ -39,65 +37,73 @@ class Column:
 
 def shown(table: int, *, as_printed: bool = False, data: str | None = None) -> list[Column]:
     """Return the columns of a table in the paper's order; `data` names the images measured."""
-    if table == RECORDED:
-        return _RECORDED
     if table == 1:
         return _GROUPING
     if table == 3:
         return _SIZES
-    return _TRAINED + ([_PRINTED_ACCURACY] if as_printed else _measured(data))
+    return _TRAINED + ([_PRINTED_ACCURACY] if as_printed else _accuracies(data))
 
 
-def _plain(name: str, heading: str) -> Column:
+def plain(name: str, heading: str) -> Column:
+    """Return a column of cells as they are."""
     return Column(name, heading, lambda row: str(row[name]))
 
 
-def _count(name: str, heading: str) -> Column:
+def count(name: str, heading: str) -> Column:
+    """Return a column of counts, with thousands apart."""
     return Column(name, heading, lambda row: f"{row[name]:,}")
 
 
-def _percent(name: str, heading: str = "%") -> Column:
+def percent(name: str, heading: str = "%") -> Column:
+    """Return a column of percentages."""
     return Column(name, heading, lambda row: f"{row[name]}%")
 
 
 _GROUPING = [
-    *(_count(name, heading) for name, heading in (("ic", "Ic"), ("f", "F"), ("parameters", "P"))),
-    _count("ch", "Ch"),
+    *(count(name, heading) for name, heading in (("ic", "Ic"), ("f", "F"), ("parameters", "P"))),
+    count("ch", "Ch"),
     *(
-        _count(f"{kind}_{path}".lower(), f"{kind}_{path}")
+        count(f"{kind}_{path}".lower(), f"{kind}_{path}")
         for path in ("K1", "K2", "L1", "L2")
         for kind in ("G", "Fg")
         if (kind, path[1]) != ("Fg", "2")
     ),
-    _count("kl_parameters", "K+L params"),
-    _percent("percent"),
+    count("kl_parameters", "K+L params"),
+    percent("percent"),
 ]
 _SIZES = [
-    _plain("size", "Variant"),
-    _count("baseline", "EfficientNet"),
-    _count("v2_16ch", "kEffNet V2 16ch"),
-    _percent("v2_16ch_percent"),
-    _count("v2_32ch", "kEffNet V2 32ch"),
-    _percent("v2_32ch_percent"),
+    plain("size", "Variant"),
+    count("baseline", "EfficientNet"),
+    count("v2_16ch", "kEffNet V2 16ch"),
+    percent("v2_16ch_percent"),
+    count("v2_32ch", "kEffNet V2 32ch"),
+    percent("v2_32ch_percent"),
 ]
 _TRAINED = [
-    _plain("model", "Model"),
-    _count("parameters", "Parameters"),
-    _percent("parameters_percent"),
-    _count("computations", "Computations"),
-    _percent("computations_percent"),
+    plain("model", "Model"),
+    count("parameters", "Parameters"),
+    percent("parameters_percent"),
+    count("computations", "Computations"),
+    percent("computations_percent"),
 ]
-_PRINTED_ACCURACY = _percent("test_accuracy", "Test acc.")
+_PRINTED_ACCURACY = percent("test_accuracy", "Test acc.")
 
 
-def _measured(data: str | None) -> list[Column]:
+def _accuracies(data: str | None) -> list[Column]:
     """Return the accuracies; those on other images than the paper's say so in every heading."""
     on = f" on {data}" if data else ""
     return [
-        _percent("test_accuracy", "Paper's test acc."),
+        percent("test_accuracy", "Paper's test acc."),
+        *measured(on),
+        Column("difference", f"Difference{on}", _difference),
+    ]
+
+
+def measured(on: str = "") -> list[Column]:
+    """Return the measured accuracy and its interval; `on` follows each heading."""
+    return [
         Column("measured_mean", f"Measured test acc.{on}", _mean),
         Column("interval_low", f"95% interval{on}", _interval),
-        Column("difference", f"Difference{on}", _difference),
     ]
 
 
@@ -118,19 +124,3 @@ def _difference(row: Row) -> str:
     if not row["measured_n"]:
         return NOTHING
     return f"{round(row['difference'], 2) + 0.0:+.2f}"  # so that there is no -0.00
-
-
-def _on(row: Row) -> str:
-    """Return the images by name, and whether they are only some of them."""
-    return row["measured_on"] + (f", {row['limit']:,} of them" if row["limit"] else "")
-
-
-_RECORDED = [
-    _plain("model", "Model"),
-    Column("measured_on", "Images", _on),
-    _count("epochs", "Epochs"),
-    _count("parameters", "Parameters"),
-    _count("computations_trained", "Computations"),
-    Column("measured_mean", "Measured test acc.", _mean),
-    Column("interval_low", "95% interval", _interval),
-]

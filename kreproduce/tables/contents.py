@@ -9,7 +9,7 @@ from kreproduce import paper
 from kreproduce.runs.records import Record
 from kreproduce.tables import recomputed
 from kreproduce.tables.causes import cause
-from kreproduce.tables.columns import RECORDED, TITLES, Column, shown
+from kreproduce.tables.columns import TITLES, Column, shown
 from kreproduce.tables.measured import measured
 
 _MEASURED = (
@@ -22,16 +22,11 @@ _MEASURED = (
     "difference",
 )
 _LABELS = {1: ("ic", "f", "ch"), 3: ("size",)}
-LEGEND = (
+MEASURED_LEGEND = (
     "Measured: mean ± standard deviation over n runs, one a seed. "
-    "95% interval: Wilson's, of the mean on that many test images. "
-    "Difference: measured less the paper's, in points."
+    "95% interval: Wilson's, of the mean on that many test images."
 )
-RECORDED_LEGEND = (
-    "Measured: mean ± standard deviation over n runs, one a seed. "
-    "95% interval: Wilson's, of the mean on that many test images. "
-    "Computations: of the network as trained."
-)
+_LEGEND = f"{MEASURED_LEGEND} Difference: measured less the paper's, in points."
 
 
 @dataclass
@@ -39,7 +34,10 @@ class Contents:
     """A table.
 
     Attributes:
-        number: 1 to 8, or `RECORDED`.
+        name: the number of the paper's table; the name of one of this project's.
+        title: what it is of.
+        columns: those shown.
+        legend: what its measured cells mean; empty where nothing can be measured.
         as_printed: whether the cells are the paper's.
         data: name of the images that the measured cells are of, None for the original ones.
         rows: one dict per row, with one key per column of the data; see results/README.md.
@@ -47,37 +45,15 @@ class Contents:
         marks: numbers of footnotes, by the row's place and the column's name.
     """
 
-    number: int
+    name: int | str
+    title: str
+    columns: list[Column]
+    legend: str = ""
     as_printed: bool = False
     data: str | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     footnotes: list[str] = field(default_factory=list)
     marks: dict[tuple[int, str], list[int]] = field(default_factory=dict)
-
-    @property
-    def trained(self) -> bool:
-        """Whether its rows are trained networks."""
-        return self.number in paper.TRAINED
-
-    @property
-    def columns(self) -> list[Column]:
-        """The columns as shown."""
-        return shown(self.number, as_printed=self.as_printed, data=self.data)
-
-    @property
-    def title(self) -> str:
-        """What it is of."""
-        if self.number == RECORDED:
-            return TITLES[RECORDED]
-        kind = ", as the paper prints it" if self.as_printed else ""
-        return f"Table {self.number}. {TITLES[self.number]}{kind}"
-
-    @property
-    def legend(self) -> str:
-        """What its measured cells mean; empty where nothing can be measured."""
-        if self.number == RECORDED:
-            return RECORDED_LEGEND
-        return LEGEND if self.trained and not self.as_printed else ""
 
     def mark(self, row: int, column: str, footnote: str) -> None:
         """Mark a cell with a footnote; the same text has one number."""
@@ -93,22 +69,35 @@ class Contents:
 
 def contents(number: int, records: Sequence[Record], data: str | None = None) -> Contents:
     """Return a table recomputed, beside it what `records` measured."""
-    table = Contents(number, data=data)
+    trained = number in paper.TRAINED
+    table = Contents(
+        number,
+        title=f"Table {number}. {TITLES[number]}",
+        columns=shown(number, data=data),
+        legend=_LEGEND if trained else "",
+        data=data,
+    )
     printed = printed_rows(number)
     for place, cells in enumerate(recomputed.rows(number)):
         row: dict[str, Any] = dict(cells)
         table.rows.append(row)
-        if table.trained:
+        if trained:
             row["test_accuracy"] = _accuracy(number, printed[place])
-        _mark_differences(table, place, printed[place])
-        if table.trained:
-            _measure(table, place, records)
+        _mark_differences(table, number, place, printed[place])
+        if trained:
+            _measure(table, paper.rows(number)[place], row, place, records)
     return table
 
 
 def contents_as_printed(number: int) -> Contents:
     """Return a table with the paper's own numbers."""
-    return Contents(number, as_printed=True, rows=printed_rows(number))
+    return Contents(
+        number,
+        title=f"Table {number}. {TITLES[number]}, as the paper prints it",
+        columns=shown(number, as_printed=True),
+        as_printed=True,
+        rows=printed_rows(number),
+    )
 
 
 def printed_rows(number: int) -> list[dict[str, Any]]:
@@ -147,21 +136,22 @@ def _accuracy(number: int, printed: dict[str, Any]) -> Decimal:
     return Decimal(right) if right else printed["test_accuracy"]
 
 
-def _mark_differences(table: Contents, place: int, printed: dict[str, Any]) -> None:
+def _mark_differences(table: Contents, number: int, place: int, printed: dict[str, Any]) -> None:
     """Mark each cell of a row that is not what the paper prints."""
-    row, name = table.rows[place], label(table.number, printed)
+    row, name = table.rows[place], label(number, printed)
     wrong = [column for column in row if row[column] != printed[column]]
     text = {column.name: column.text for column in table.columns}
     for column in wrong:
-        known = paper.erratum(table.number, name, column)
+        known = paper.erratum(number, name, column)
         why = (known and cause(known)) or "not among the known errata"
         cells = f"{text[column](row)}, where the paper prints {text[column](printed)}"
         table.mark(place, column, f"{name}: {cells}: {why}")
     row["differs_from_print"] = " ".join(wrong)
 
 
-def _measure(table: Contents, place: int, records: Sequence[Record]) -> None:
-    printed, row = paper.rows(table.number)[place], table.rows[place]
+def _measure(
+    table: Contents, printed: paper.Row, row: dict[str, Any], place: int, records: Sequence[Record]
+) -> None:
     found = measured(printed, records, table.data)
     row |= dict.fromkeys(_MEASURED) | {"measured_on": table.data or printed.dataset}
     if isinstance(found, str):

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kreproduce.errors import SettingsError
-from kreproduce.tables.columns import RECORDED
 from kreproduce.tables.contents import Contents
 from kreproduce.text import nearest, quoted
 
@@ -68,7 +67,7 @@ def json_table(contents: Contents) -> dict[str, Any]:
     for (place, column), numbers in contents.marks.items():
         rows[place]["footnotes"][column] = numbers
     return {
-        "table": contents.number,
+        "table": contents.name,
         "title": contents.title,
         "as_printed": contents.as_printed,
         "rows": rows,
@@ -108,8 +107,8 @@ def _latex(contents: Contents) -> str:
 
     cells = _shown(contents, superscript)
     caption = contents.title
-    if contents.number != RECORDED:
-        caption = f"{caption.partition('. ')[2]} (the paper's Table {contents.number})"
+    if isinstance(contents.name, int):
+        caption = f"{caption.partition('. ')[2]} (the paper's Table {contents.name})"
     headings = [_escaped_latex(column.heading) for column in contents.columns]
     styler = cells.style.hide(axis="index").relabel_index(headings, axis=1)
     tabular = styler.to_latex(hrules=True, column_format=_alignment(contents))
@@ -123,7 +122,7 @@ def _latex(contents: Contents) -> str:
             "% needs \\usepackage{booktabs,graphicx}",
             "\\begin{table}",
             f"\\caption{{{_escaped_latex(caption)}}}",
-            f"\\label{{tab:kreproduce-{contents.number}}}",
+            f"\\label{{tab:kreproduce-{contents.name}}}",
             "\\centering\\resizebox{\\linewidth}{!}{%",
             f"{tabular.rstrip()}}}",
             *(f"\\par\\footnotesize {line}" for line in notes + below),

@@ -8,17 +8,38 @@ from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.network.cost import count
 from kreproduce.runs.records import Record
-from kreproduce.tables.columns import RECORDED
-from kreproduce.tables.contents import Contents
+from kreproduce.tables import columns
+from kreproduce.tables.columns import Column, Row
+from kreproduce.tables.contents import MEASURED_LEGEND, Contents
 from kreproduce.tables.measured import summary
 
 # What a row names; whatever else differs from the recipe stands in its footnote.
 _NAMED = ("dataset", "variant", "size", "ch", "layer_l", "activation", "epochs")
 
 
+def _on(row: Row) -> str:
+    """Return the images by name, and whether they are only some of them."""
+    return row["measured_on"] + (f", {row['limit']:,} of them" if row["limit"] else "")
+
+
+_COLUMNS = [
+    columns.plain("model", "Model"),
+    Column("measured_on", "Images", _on),
+    columns.count("epochs", "Epochs"),
+    columns.count("parameters", "Parameters"),
+    columns.count("computations_trained", "Computations"),
+    *columns.measured(),
+]
+
+
 def contents_recorded(records: Sequence[Record]) -> Contents:
     """Return one row per experiment, all its seeds together, in the order of their names."""
-    table = Contents(RECORDED)
+    table = Contents(
+        "recorded",
+        title="Recorded experiments",
+        columns=_COLUMNS,
+        legend=f"{MEASURED_LEGEND} Computations: of the network as trained.",
+    )
     for alike in _grouped(records):
         experiment, found = alike[0].settings, summary(alike)
         cost = count(experiment.architecture)

@@ -126,7 +126,7 @@ def test_an_archive_of_the_right_size_and_another_content(kreproduce):
 PREPARE = {
     "no such dataset": (2, "did you mean 'cifar10'?", ["cifar11"]),
     "no such dataset for an archive": (2, "'cifar11': did", ["cifar11", "--archive", "x"]),
-    "digits": (2, "comes with scikit-learn", ["digits"]),
+    "digits": (2, "'digits' is built in", ["digits"]),
     "no such archive": (3, "x.zip cannot be read (No such", ["malaria", "--archive", "x.zip"]),
     "a folder as an archive": (3, "pets is not a file", ["malaria", "--archive", "pets"]),
     "both": (2, "give one of them", ["malaria", "--archive", "x", "--folder", "y"]),

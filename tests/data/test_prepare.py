@@ -320,7 +320,7 @@ def test_two_at_the_same_time(tmp_path):
 
 
 def test_names_without_a_download():
-    with pytest.raises(SettingsError, match="comes with scikit-learn"):
+    with pytest.raises(SettingsError, match="'digits' is built in: there is nothing to prepare"):
         prepare("digits")
     with pytest.raises(SettingsError, match="'cifar11': did you mean 'cifar10'"):
         prepare("cifar11")

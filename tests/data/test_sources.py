@@ -4,10 +4,12 @@ import sys
 import numpy as np
 import pytest
 
+from kreproduce.data import builtin
 from kreproduce.data.images import Source
 from kreproduce.data.originals import foreign_reason
-from kreproduce.data.sources import locate, open_source
+from kreproduce.data.sources import DATASETS, locate, open_source
 from kreproduce.errors import DataError, SettingsError
+from kreproduce.experiment.recipes import RECIPES
 
 
 @pytest.fixture(autouse=True)
@@ -63,18 +65,33 @@ def test_another_name_is_foreign():
     assert foreign_reason(source, "mnist") == "not a dataset of the paper"
 
 
-def test_digits_are_built_in_and_a_demonstration():
-    location = locate("digits", None)
+BUILT_IN = {"digits": (10, 1797, (8, 8, 3))}
+"""By name: classes, images, the shape of an image."""
+
+
+@pytest.mark.parametrize(("dataset", "has"), BUILT_IN.items())
+def test_what_is_built_in_is_a_demonstration(dataset, has):
+    location = locate(dataset, None)
     assert (location.kind, location.path) == ("builtin", None)
-    source = open_source(location, "digits")
-    assert "demonstration" in foreign_reason(source, "digits")
-    assert len(source.class_names) == 10
-    assert len(source.labels) == len(source.names) == len(source.parts) == 1797
-    image = next(source.read([0]))
-    assert image.shape == (8, 8, 3)
-    assert image.dtype == np.uint8
-    assert image.max() > 200
+    source = open_source(location, dataset)
+    assert "demonstration" in foreign_reason(source, dataset)
+    first, *others = source.read(range(len(source.labels)))
+    assert (len(source.class_names), 1 + len(others), first.shape) == has
+    assert {image.dtype for image in (first, *others)} == {np.dtype(np.uint8)}
+    assert first.max() > 200
+    assert len(source.labels) == len(source.names) == len(source.parts)
+    assert RECIPES[dataset]["classes"] == len(source.class_names)
+    assert np.array_equal(np.unique(source.labels), np.arange(len(source.class_names)))
+
+
+def test_digits_are_grey():
+    image = next(open_source(locate("digits", None), "digits").read([0]))
     assert (image[..., 0] == image[..., 2]).all()
+
+
+def test_every_known_dataset_is_built_in_or_published_and_has_a_recipe():
+    assert set(builtin.BUILT_IN) == set(BUILT_IN)
+    assert set(DATASETS) == set(RECIPES)
 
 
 @pytest.mark.parametrize("dataset", ORIGINAL)

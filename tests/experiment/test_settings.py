@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from helpers.line_ends import LINE_ENDS
 
@@ -109,6 +111,11 @@ def test_the_precision_on_a_gpu(settings, precision):
 def test_every_recipe_is_an_experiment(dataset):
     experiment = resolve({"dataset": dataset, "ch": 16})
     assert Experiment(**experiment.model_dump()) == experiment
+
+
+def test_every_setting_is_described():
+    described = set(re.findall(r"\w+", Experiment.__doc__.partition("Attributes:")[2]))
+    assert described >= Experiment.model_fields.keys()
 
 
 def test_later_layers_lie_over_earlier_ones():

@@ -16,7 +16,7 @@ from kreproduce.runs.checkpoint import Checkpoint
 OTHER = {
     bool: lambda value: not value,
     int: lambda value: value + 1,
-    float: lambda value: value / 2,
+    float: lambda value: value / 2 or 0.5,
     str: lambda value: f"{value}x",
     dict: lambda value: value | {"zoom": 0.9},
     type(None): lambda value: 1,
