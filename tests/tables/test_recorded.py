@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from helpers.recorded import record_of, write
@@ -10,7 +11,10 @@ from helpers.recorded import record_of, write
 from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import resolve
 from kreproduce.runs import records
-from kreproduce.tables import FORMATS, build, contents_recorded, render
+from kreproduce.tables import FORMATS, OWN, build, render
+from kreproduce.tables.recorded import contents_recorded
+
+ROOT = Path(__file__).parents[2]
 
 
 def digits(**settings):
@@ -80,16 +84,37 @@ def test_how_many_images_is_a_whole_number_also_beside_all_of_them(tmp_path):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format(tmp_path, form):
-    empty = contents_recorded([])
-    assert render(empty, form)
     full = render(table_of(tmp_path, record_of(digits())), form)
     assert "v2-16ch" in full
-    assert "Table 0" not in full
+    assert "Table" not in full
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", OWN)
+def test_every_table_of_ours_is_named_and_may_be_empty(name, form):
+    empty = OWN[name]([])
+    assert empty.name == name
+    assert empty.rows == []
+    assert render(empty, form)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_pages_name_every_table_of_ours_and_its_columns(name):
+    table = OWN[name](records.read(ROOT / "results").records)
+    assert table.rows
+    text = (ROOT / "results" / "README.md").read_text()
+    assert [column for column in table.rows[0] if f"`{column}`" not in text] == []
+    assert f"kreproduce table {name} " in (ROOT / "README.md").read_text()
 
 
 def test_it_is_no_table_of_the_papers():
     with pytest.raises(SettingsError, match="the paper has no Table 0"):
         build(0)
+
+
+def test_the_help_names_every_table_of_ours(kreproduce):
+    text = kreproduce("table", "--help").output
+    assert [name for name in OWN if f"|{name}" not in text] == []
 
 
 def test_on_the_command_line(kreproduce):
