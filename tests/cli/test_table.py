@@ -38,7 +38,7 @@ def test_as_printed(kreproduce):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["9"], "the paper has no Table '9'; ask for 1 to 8, all or recorded"),
+        (["9"], "the paper has no Table '9'; ask for 1 to 8, all"),
         (["0"], "the paper has no Table '0'"),
         (["five"], "the paper has no Table 'five'"),
         (["²"], "the paper has no Table"),

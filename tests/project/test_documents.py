@@ -33,6 +33,48 @@ def test_a_link_that_leads_nowhere_would_be_found():
     assert "the-pointwise-unit" in anchors(ROOT / "docs" / "protocol.md")
 
 
+FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w.-]+\.(?:py|md|csv|lock|json))`")
+OF_FILE = re.compile(r"`([\w/]+\.py)`, `(\w+)`")
+MAPS = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "index.md"]
+
+
+def named(name):
+    """The file or folder that a map names: by its path, from its room on, or by its name alone."""
+    paths = [ROOT / name, ROOT / "kreproduce" / name]
+    if "/" not in name:
+        paths += [path for top in ("kreproduce", "tests") for path in (ROOT / top).rglob(name)]
+    return next((path for path in paths if path.exists()), None)
+
+
+@pytest.mark.parametrize("document", MAPS, ids=lambda path: path.name)
+def test_every_file_that_a_map_names_is_there(document):
+    names = [name for name in FILE.findall(document.read_text()) if "NAME" not in name]
+    assert [name for name in names if named(name) is None] == []
+    assert len(names) > 20
+
+
+@pytest.mark.parametrize("document", MAPS, ids=lambda path: path.name)
+def test_what_a_map_names_beside_a_file_stands_in_it(document):
+    pairs = OF_FILE.findall(document.read_text())
+    wrong = [
+        (file, name)
+        for file, name in pairs
+        if not re.search(rf"^(?:def |class )?{name}\b", named(file).read_text(), re.MULTILINE)
+    ]
+    assert wrong == []
+    assert pairs
+
+
+def test_a_name_of_no_file_would_be_found():
+    assert FILE.findall("`cli/nowhere.py`, `nowhere.py`, `data/`") == [
+        "cli/nowhere.py",
+        "nowhere.py",
+        "data/",
+    ]
+    assert named("cli/nowhere.py") is named("nowhere.py") is None
+    assert OF_FILE.findall("`cli/run.py`, `run`") == [("cli/run.py", "run")]
+
+
 def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
