@@ -1,6 +1,7 @@
 """The rooms of the package, and that what stands in one imports from those below it alone."""
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -93,6 +94,12 @@ def upward(root, rooms):
 
 def test_every_room_is_in_the_list_and_there_is_no_other():
     assert {room(name, ROOT) for name in modules(ROOT)} == set(ROOMS)
+
+
+def test_the_map_has_the_rooms_from_the_top_down():
+    text = (ROOT.parent / "docs" / "index.md").read_text("utf-8")
+    listed = re.findall(r"`([a-z]+)(?:/|\.py)`", "".join(re.findall(r"^\| (`.*?) \|", text, re.M)))
+    assert listed == [room for room in reversed(ROOMS) if not room.startswith("__")]
 
 
 def test_no_import_runs_up():
