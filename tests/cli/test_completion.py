@@ -8,16 +8,17 @@ import sys
 import pytest
 
 from kreproduce.cli import NAME, app
+from kreproduce.experiment.recipes import RECIPES
 from kreproduce.experiment.settings import setting_names
+from kreproduce.tables import OWN
 
 VARIABLE = "_KREPRODUCE_COMPLETE"
-DATASETS = ["cifar10", "cifar10-heldout", "malaria", "colorectal_histology", "digits"]
-TABLES = [*"12345678", "all", "recorded"]
+TABLES = [*"12345678", "all", *OWN]
 FORMATS = ["text", "markdown", "csv", "latex", "json"]
 CANDIDATES = {
     "r": ["run"],
     "bench ": ["steps", "table", "memory", "start-up", "parallel", "steps-per-execution"],
-    "run ": DATASETS,
+    "run ": [*RECIPES],
     "run cifar": ["cifar10", "cifar10-heldout"],
     "run configs/": [],  # which the shell completes as files
     "run digits --dry": ["--dry-run"],
@@ -35,7 +36,7 @@ CANDIDATES = {
     "sweep ": ["2", "4", "5", "6", "7", "8", "all"],
     "sweep 5 a": ["all"],
     "sweep 5 --ray ": ["auto"],
-    "data check ": DATASETS,
+    "data check ": [*RECIPES],
     "data prepare m": ["malaria"],
     "bench steps b": ["baseline"],
     "bench steps baseline v1": ["v1-16ch", "v1-32ch"],
