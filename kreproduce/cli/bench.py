@@ -23,7 +23,7 @@ _MOST = 64  # trainings in parallel, or steps between two returns to Python
 app = typer.Typer(
     help="Measure how fast it is on this machine.",
     epilog="Nothing else should be running. Results are written below RESULTS/bench, as text and "
-    "JSON, under a name with the device, backend, precision and time.",
+    "JSON, in a folder for each day and device.",
     no_args_is_help=True,
 )
 
