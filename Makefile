@@ -96,7 +96,7 @@ reference: $(VENV)/ready      ## write docs/cli.md, the reference of the command
 	mv docs/cli.md.new docs/cli.md
 
 check-tables: tables          ## fails if any of these is not what the records give
-	@test -z "$$(git status --porcelain -- $(GENERATED) | tee /dev/stderr)" || { git diff --stat -- $(GENERATED); echo "kreproduce: in git these are not what the records in results/runs give, as they are now; commit them with these records, or check in a clone without runs of your own" >&2; exit 1; }
+	@found="$$(git status --porcelain -- $(GENERATED))" || exit; test -z "$$found" || { echo "$$found" >&2; git diff --stat -- $(GENERATED); echo "kreproduce: in git these are not what the records in results/runs give, as they are now; commit them with these records, or check in a clone without runs of your own" >&2; exit 1; }
 
 sweep-%: $(NEEDS_GPU) $(VENV)/ready  ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
 	$(BIN)/kreproduce sweep $* $(SWEEP)
