@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.recorded import record_of
 
-from kreproduce.experiment.settings import Experiment
+from kreproduce.experiment.settings import Experiment, resolve
 from kreproduce.runs import records
 from kreproduce.runs.records import Record, read_predictions, read_record
 
@@ -42,6 +43,18 @@ def test_it_is_written_again_as_it_was(run):
     del values["checksum"]
     values["checksum"] = records.checksum(values)
     assert (json.dumps(values, indent=2) + "\n").encode() == before
+
+
+def test_none_of_its_settings_may_be_missing(run):
+    """Nor one at its default, which a later version may change; identities leave those out."""
+    experiment = resolve({"dataset": "cifar10", "ch": 32})
+    for name in json.loads((run / "record.json").read_text())["settings"]:
+        values = record_of(experiment)
+        del values["settings"][name]
+        values["checksum"] = records.checksum(values)
+        found = records.decoded(json.dumps(values).encode())
+        assert isinstance(found, str), name
+        assert f"settings.{name}" in found  # and not that its identity is another
 
 
 class LaterExperiment(Experiment):
