@@ -1,13 +1,16 @@
 """How many training steps a run takes between two returns to Python: as many as were measured best.
 
-A run on a GPU under TensorFlow goes by what `kreproduce bench` measured last on a like device.
+A run on a GPU under TensorFlow goes by what `kreproduce bench steps-per-execution` measured
+last on a like device.
 """
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kreproduce.training.devices import Devices
+if TYPE_CHECKING:
+    from kreproduce.training.devices import Devices
 
 NAME = "steps-per-execution"
 """What the names of its measurements begin with."""
@@ -26,7 +29,7 @@ def measured(results: Path, device: str, devices: int, backend: str) -> int | No
         backend: of Keras.
     """
     found: list[tuple[str, int]] = []
-    for path in sorted((results / "bench").glob(f"*/{NAME}-*.json")):
+    for path in sorted((results / "bench").rglob(f"{NAME}-*.json")):
         try:
             content = json.loads(path.read_bytes())
             conditions = content["conditions"]
@@ -41,7 +44,7 @@ def measured(results: Path, device: str, devices: int, backend: str) -> int | No
     return max(found)[1] if found else None
 
 
-def begun_with(settings: Path, devices: Devices, backend: str) -> int | None:
+def begun_with(settings: Path, devices: "Devices", backend: str) -> int | None:
     """Return the number that a run's last session had; None of a new run, or of other devices.
 
     So a bench meanwhile leaves a run that goes on under the conditions that it began under.
@@ -61,7 +64,9 @@ def begun_with(settings: Path, devices: Devices, backend: str) -> int | None:
     return number if where == ([*devices.names], backend) and fits else None
 
 
-def apply(devices: Devices, backend: str, results: Path, settings: Path | None = None) -> Devices:
+def apply(
+    devices: "Devices", backend: str, results: Path, settings: Path | None = None
+) -> "Devices":
     """Return the devices with the number of steps to take on them, where a number is used.
 
     Args:

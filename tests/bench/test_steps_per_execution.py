@@ -61,6 +61,14 @@ def test_a_run_takes_what_was_measured_last_on_a_device_like_its_own(tmp_path):
     assert apply(pair, "tensorflow", tmp_path).steps_at_once == 2
 
 
+def test_what_was_measured_before_there_was_a_folder_a_day_still_counts(tmp_path):
+    write(tmp_path, 16)
+    (path,) = (tmp_path / "bench").glob("*/*")
+    path.rename(tmp_path / "bench" / path.name)
+    path.parent.rmdir()
+    assert measured(tmp_path, **WHERE) == 16
+
+
 @pytest.mark.parametrize(
     ("begun", "steps"),
     [
