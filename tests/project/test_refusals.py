@@ -22,7 +22,7 @@ CODES = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, errors.KreproduceError)
 }
-PARTS = ("UnfitError", "ValueError")
+PARTS = ("UnfitError", "ValueError", "_DamagedError", "_NotTakenError")
 SAME = ("printable", "quoted", "str", "get", "rpartition", "strip")  # of a text, for the name of it
 
 
@@ -112,7 +112,7 @@ def _made(file):
     """(exit code, line, sentence) of the errors that are made, and what words them: functions."""
     inside = {}  # the innermost function of each node
     for function in ast.walk(file):
-        if isinstance(function, ast.FunctionDef):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             inside |= dict.fromkeys(ast.walk(function), function)
     found, wording = [], set()
     for node in ast.walk(file):
