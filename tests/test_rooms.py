@@ -106,7 +106,7 @@ def test_no_import_runs_up():
     assert upward(ROOT, ROOMS) == []
 
 
-def test_of_the_top_only_its_version_is_imported_from_within():
+def test_of_the_top_only_its_version_and_place_are_used_within():
     """For its other names are those of rooms above, whose imports would not be seen."""
     known = modules(ROOT)
     taken = {
@@ -117,7 +117,16 @@ def test_of_the_top_only_its_version_is_imported_from_within():
         for alias in node.names
         if f"kreproduce.{alias.name}" not in known
     }
-    assert taken == {"__version__"}
+    taken |= {
+        node.attr
+        for tree in known.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "kreproduce"
+        and f"kreproduce.{node.attr}" not in known
+    }
+    assert taken == {"__version__", "__file__"}
 
 
 def test_no_circle_of_imports_between_files():
