@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def build(number, results, **options):
     return tables.build(number, records.read(results).records, **options)
 
 
+@cache
+def committed():
+    """The records in results/runs that git has."""
+    command = ["git", "ls-files", "--", "results/runs/*/record.json"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    runs = {Path(name).parent.name for name in listed.splitlines()}
+    return [one for one in records.read(ROOT / "results").records if one.run in runs]
+
+
 CASES = {
     "table-6": (6, {}),
     "table-6-jpeg": (6, {"data": "cifar10-jpeg75"}),
@@ -64,8 +74,13 @@ def test_golden_files(results, case, form):
 @pytest.mark.parametrize("form", tables.WRITTEN)
 @pytest.mark.parametrize("number", tables.NUMBERS)
 def test_the_files_in_git(number, form):
-    """They are what this code makes of the committed records; `make tables` renews them."""
-    text = tables.render(build(number, ROOT / "results"), form)
+    """They are what this code makes of the committed records; `make tables` renews them.
+
+    Of these alone: somebody may have trained a row of his own here.
+    """
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    text = tables.render(tables.build(number, committed()), form)
     path = ROOT / "results" / "tables" / f"table-{number}.{tables.FORMATS[form]}"
     assert text == path.read_bytes().decode()
 
