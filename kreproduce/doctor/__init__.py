@@ -4,6 +4,7 @@ check.py       what one check finds
 examination.py all checks, in order
 software.py    versions, Keras' own settings, the backend
 machine.py     processor and memory
+driver.py      the NVIDIA GPUs and their driver
 storage.py     the results folder: writable, with room, with locks
 datasets.py    the images: prepared, where, original
 child.py       a process of its own for whatever needs the backend

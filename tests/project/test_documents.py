@@ -65,6 +65,14 @@ def test_what_a_map_names_beside_a_file_stands_in_it(document):
     assert pairs
 
 
+@pytest.mark.parametrize("room", ["doctor", "sweep", "sweep/ray_cluster"])
+def test_a_room_that_lists_its_files_lists_all_of_them(room):
+    folder = ROOT / "kreproduce" / room
+    text = (folder / "__init__.py").read_text()
+    listed = re.findall(r"^([a-z_]+\.py) +\S", text, re.MULTILINE)
+    assert sorted(listed) == sorted({path.name for path in folder.glob("*.py")} - {"__init__.py"})
+
+
 def test_a_name_of_no_file_would_be_found():
     assert FILE.findall("`cli/nowhere.py`, `nowhere.py`, `data/`") == [
         "cli/nowhere.py",

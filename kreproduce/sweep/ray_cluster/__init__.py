@@ -2,6 +2,7 @@
 
 executor.py         the cluster: what of its machines a run gets, and whether they see the results
 connect.py          Ray, connected to it
+session.py          that connection, as far as a run there needs it
 remote_run.py       a run there: sent, tried again, brought home
 worker.py           what happens on a machine of the cluster
 packing.py          a run's folder as bytes, for machines that share no storage

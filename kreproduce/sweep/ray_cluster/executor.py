@@ -1,7 +1,7 @@
 """An existing Ray cluster as a place for runs.
 
 with Cluster("10.0.0.1:6379", None, results, None, print) as cluster:
-    Runner(jobs, cluster, view).run()
+    Runner(jobs, cluster, Display()).run()
 """
 
 import time
