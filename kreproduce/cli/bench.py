@@ -113,7 +113,7 @@ def table(
     as_json: AsJson = False,
     results: ResultsFolder = RESULTS,
 ) -> None:
-    """Measure the same of the baseline, V1 and V2 of every Ch, beside Computations."""
+    """Measure as `steps` does the baseline, V1 and V2 of every Ch, beside Computations."""
     from kreproduce.bench.case import of_the_paper
 
     cases = [_case(name, batch, input_size, precision) for name in of_the_paper()]
