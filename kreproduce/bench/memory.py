@@ -73,14 +73,14 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         lowering = cast(Lowering, case.lowering)
         shape = images.train.images.shape[1:]
         kept = kept_of(images, devices)  # as of a run
-        assembly = compile_model(experiment, shape, devices, lowering, kept=kept)
+        compiled = compile_model(experiment, shape, devices, lowering, kept=kept)
         views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
-        batches = assembly.batches(views, experiment.batch_size)
-        assembly.model.fit(batches, shuffle=False, verbose=0)
+        batches = compiled.batches(views, experiment.batch_size)
+        compiled.model.fit(batches, shuffle=False, verbose=0)
         stage(f"{STEPS} steps of {experiment.batch_size} images trained", started)
         started = time.perf_counter()
         views = validation_views(experiment, images.validation, 0)
-        assembly.model.evaluate(assembly.batches(views, experiment.batch_size), verbose=0)
+        compiled.model.evaluate(compiled.batches(views, experiment.batch_size), verbose=0)
         stage(f"{len(views.order):,} views validated", started)
     return rows
 

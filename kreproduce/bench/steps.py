@@ -51,8 +51,8 @@ class Training:
         kept = Kept([subset], most) if devices.keep(images.nbytes) else None
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)
-        self._assembly = compile_model(case.experiment, (size, size, 3), devices, lowering, kept)
-        self.model = self._assembly.model
+        self._compiled = compile_model(case.experiment, (size, size, 3), devices, lowering, kept)
+        self.model = self._compiled.model
         self.set_up = time.perf_counter() - started
         self._fit(self._batches(1))
         self.first = time.perf_counter() - started - self.set_up
@@ -74,7 +74,7 @@ class Training:
         count = steps * self.case.experiment.batch_size
         matrices = np.resize(self._views.matrices, (count, *self._views.matrices.shape[1:]))
         views = Views(self._views.subset, np.resize(self._views.order, count), matrices)
-        return self._assembly.batches(views, self.case.experiment.batch_size)
+        return self._compiled.batches(views, self.case.experiment.batch_size)
 
     def _fit(self, batches: Batches) -> float:
         """Seconds from the first step's begin to the last one's end."""
