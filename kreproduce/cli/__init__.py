@@ -26,6 +26,7 @@ from kreproduce.cli import (
     table,
 )
 from kreproduce.cli.arguments import Command
+from kreproduce.errors import ExitCode, SettingsError
 from kreproduce.system.interruption import Interrupted
 
 NAME = "kreproduce"
@@ -90,6 +91,11 @@ def main() -> None:
             # What is raised is explained here; by itself Typer would end with 1 for some of it.
             # The name is given, for it is in messages and in the variable that completion goes by.
             code = app(prog_name=NAME, standalone_mode=False) or 0
+            if code == ExitCode.BUG:  # Typer's own, to --install-completion and --show-completion
+                raise SettingsError(
+                    "there is no completion for this shell; start bash, zsh or fish, and give the "
+                    "command there"
+                )
             streams.flush()
     finally:
         with contextlib.suppress(OSError, Interrupted):  # something has been said already

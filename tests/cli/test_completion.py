@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from kreproduce.cli import NAME, app
+from kreproduce.errors import ExitCode
 from kreproduce.experiment.recipes import RECIPES
 from kreproduce.experiment.settings import setting_names
 from kreproduce.tables import OWN
@@ -78,6 +79,21 @@ def test_a_shell_does_not_wait_for_what_is_heavy(kreproduce, monkeypatch):
     result = kreproduce()
     assert (result.code, result.output, result.message) == (0, "epochs=\n", "")
     assert result.imported == []
+
+
+@pytest.mark.parametrize("option", ["--install-completion", "--show-completion"])
+def test_another_shell_is_refused(option):
+    """Typer ends with 1 then, which here is a bug."""
+    script = """
+import shellingham
+shellingham.detect_shell = lambda: ("tcsh", "/bin/tcsh")
+from kreproduce.cli import main
+main()
+"""
+    command = [sys.executable, "-c", script, option]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.SETTINGS
+    assert "kreproduce: there is no completion for this shell; start bash" in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
