@@ -1,1 +1,15 @@
-"""How fast it is, measured: training and inference, memory, starting, several runs at once."""
+"""How fast it is, measured.
+
+benches.py              each bench: prepares the process, measures, returns results
+case.py                 what is measured: a network by its name, and how it is fed
+steps.py                training steps and inference of real models
+networks.py             networks side by side
+memory.py               the memory that training on the largest set takes
+bandwidth.py            how fast memory copies, and what a step moves through it
+startup.py              how long commands take to start
+parallel.py             several trainings in parallel on one device
+steps_per_execution.py  how many steps between two returns to Python are fastest
+timing.py               several things timed in turn
+conditions.py           what bears on a measured time besides
+results.py              what was measured, with its conditions, as files
+"""

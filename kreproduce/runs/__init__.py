@@ -1,1 +1,9 @@
-"""A run on disk: its folder, checkpoints, record, predictions, and its state."""
+"""A run on disk.
+
+folder.py       its folder: settings, state, history and what comes of it
+status.py       what became of every run
+checkpoint.py   what training goes on from
+records.py      the record of a complete run: its type, and its reader
+predictions.py  what its weights made of every test image
+integrity.py    whether its files are still what was written
+"""
