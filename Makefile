@@ -22,7 +22,6 @@ endif
 VENV := .venv$(if $(filter 1,$(GPU)),-gpu)
 BIN := $(VENV)/bin
 HAS_GPU := import sys; from kreproduce.system import gpus; sys.exit(0 if gpus.detect().expects_gpu else "kreproduce: there is no NVIDIA GPU: nvidia-smi lists none, or CUDA_VISIBLE_DEVICES or make GPU=0 hides it")
-NEEDS_GPU := $(if $(filter 1,$(GPU)),has-gpu)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 NO_PYTHON := kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12
@@ -36,9 +35,9 @@ help:                         ## this list
 has-gpu: PYTHON_HERE = $(firstword $(PYTHON) $(wildcard $(BIN)/python))
 has-gpu:
 	@test -n "$(PYTHON_HERE)" || { echo "$(NO_PYTHON)"; exit 2; }
-	@$(PYTHON_HERE) -c '$(HAS_GPU)'
+	@PYTHONPATH=. $(PYTHON_HERE) -c '$(HAS_GPU)'
 
-run: $(NEEDS_GPU) $(VENV)/ready  ## a complete small experiment, offline, in a few minutes
+run: $(VENV)/ready            ## a complete small experiment, offline, in a few minutes
 	$(BIN)/kreproduce run digits
 
 test: $(VENV)/ready           ## the fast tests
@@ -98,12 +97,12 @@ reference: $(VENV)/ready      ## write docs/cli.md, the reference of the command
 check-tables: tables          ## fails if any of these is not what the records give
 	@found="$$(git status --porcelain -- $(GENERATED))" || exit; test -z "$$found" || { echo "$$found" >&2; git diff --stat -- $(GENERATED); echo "kreproduce: in git these are not what the records in results/runs give, as they are now; commit them with these records, or check in a clone without runs of your own" >&2; exit 1; }
 
-sweep-%: $(NEEDS_GPU) $(VENV)/ready  ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
+sweep-%: $(VENV)/ready        ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
 	$(BIN)/kreproduce sweep $* $(SWEEP)
 
 EXTRAS := dev
 .venv-gpu/ready: EXTRAS := dev,cuda
-.venv-gpu/ready: requirements-cuda.lock
+.venv-gpu/ready: requirements-cuda.lock | has-gpu
 .venv/ready .venv-gpu/ready: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "$(NO_PYTHON)"; exit 2; }
 	$(PYTHON) -m venv --clear $(@D)
