@@ -1,7 +1,6 @@
 """Which environment the make targets set up and use; nothing is run, nvidia-smi is a script."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -104,15 +103,17 @@ def test_a_report_that_fails_leaves_the_last_one(make):
 def test_what_asks_for_a_gpu_is_refused_without_one(make, nvidia_smi, monkeypatch):
     """By what is run before it; as here, where it is hidden."""
     nvidia_smi(says(TWO_GPUS))
-    lines = make("GPU=1", "run", "sweep-5", "bench-gpu").splitlines()
+    lines = make("GPU=1", "run", "test", "bench-gpu").splitlines()
     (script,) = [line for line in lines if "expects_gpu" in line]
     (setup,) = [line for line in lines if line.startswith(GPU[0])]
     assert lines.index(script) < lines.index(setup)  # which takes gigabytes
     assert not [line for line in make("GPU=0", "run", "sweep-5") if "expects_gpu" in line]
-    command = shlex.split(script)
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")  # with which Python would not look in this folder
     for chosen, code in [("-1", 1), ("0", 0)]:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, bool(done.stderr)) == (code, bool(code))
 
 
