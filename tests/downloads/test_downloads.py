@@ -106,7 +106,7 @@ class Begun:
     def end(self, number):
         """Send it a signal; returns its exit code and what it said since."""
         self.process.send_signal(number)
-        said = self.process.communicate(timeout=20)[1]
+        said = self.process.communicate(timeout=60)[1]
         return self.process.returncode, said
 
 
