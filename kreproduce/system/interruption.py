@@ -33,12 +33,14 @@ class Interrupted(BaseException):
 class Interruptions:
     """Takes requests to stop while it is entered; a request is one signal.
 
+    Left, it raises `Interrupted` once more if something on the way has swallowed it.
     Entered in another thread than the main one, which alone can, it takes none.
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
         self._deferred = False
+        self._raised = False
         self._before: dict[int, Any] = {}
 
     @property
@@ -79,6 +81,10 @@ class Interruptions:
     ) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
+        # Code in C may swallow what is raised while it calls Python, and fail by another error or
+        # not at all: dm-tree, in TFDS, takes a failing isinstance() for True.
+        if self._raised and (error is None or isinstance(error, Exception)):
+            self.check()
 
     def _take(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self._number is not None:
@@ -87,6 +93,7 @@ class Interruptions:
             return  # schedulers may send one to the process and one to its group
         self._number = number
         if not self._deferred:
+            self._raised = True
             raise Interrupted(number)
 
 

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import tree
 
 from kreproduce.system.interruption import Interrupted, Interruptions
 
@@ -34,12 +35,45 @@ def test_a_request_waits_where_something_is_to_save(number):
         assert heard.value.exit_code == CODES[number]
 
 
-def test_behind_the_saving_a_request_is_heard_at_once_again():
+def ask_behind_the_saving():
     with Interruptions() as interruptions:
         with interruptions.deferred():
             pass
-        with pytest.raises(Interrupted):
-            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("came here")
+
+
+def test_behind_the_saving_a_request_is_heard_at_once_again():
+    with pytest.raises(Interrupted):
+        ask_behind_the_saving()
+
+
+class Asks:
+    """Asks to stop the process when code in C asks for its class."""
+
+    @property
+    def __class__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Asks
+
+
+def test_a_request_that_code_in_c_swallows_is_heard_in_the_end():
+    with pytest.raises(Interrupted, match="SIGTERM"), Interruptions():
+        tree.flatten({"a": Asks()})  # an AttributeError: a string has no keys
+    swallows = pytest.raises(AttributeError, match="keys")
+    with pytest.raises(Interrupted, match="SIGTERM"), Interruptions(), swallows:
+        tree.flatten({"a": Asks()})
+
+
+def fail_behind_a_request_that_waits():
+    with Interruptions() as interruptions, interruptions.deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError("full")
+
+
+def test_a_fault_behind_a_request_that_waits_is_a_fault():
+    with pytest.raises(OSError, match="full"):
+        fail_behind_a_request_that_waits()
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
