@@ -4,6 +4,7 @@ What a Python caller wants, each imported when it is first used:
 
 - `resolve`: settings to an experiment.
 - `run_experiment`: train, test and record one.
+- `load`: a trained network, from a run or a model file, to classify images with.
 - `table`: a table of the paper, recomputed and with what was measured.
 - `Architecture`, `build`, `fold`: a network, as a Keras model, and its faster inference form.
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kreproduce.experiment.settings import resolve
+    from kreproduce.export.load import load
     from kreproduce.network.architecture import Architecture
     from kreproduce.network.inference import fold
     from kreproduce.network.model import build
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
     from kreproduce.training.run_experiment import run_experiment
 
 __version__ = "0.1.0"
-__all__ = ["Architecture", "build", "fold", "resolve", "run_experiment", "table"]
+__all__ = ["Architecture", "build", "fold", "load", "resolve", "run_experiment", "table"]
 
 _MODULES = {
     "Architecture": "kreproduce.network.architecture",
     "build": "kreproduce.network.model",
     "fold": "kreproduce.network.inference",
+    "load": "kreproduce.export.load",
     "resolve": "kreproduce.experiment.settings",
     "run_experiment": "kreproduce.training.run_experiment",
     "table": "kreproduce.tables",

@@ -68,3 +68,9 @@ class StateError(KreproduceError):
     """What lies in a run folder cannot be used."""
 
     exit_code = ExitCode.STATE
+
+
+class CheckError(KreproduceError):
+    """What was made did not pass its check, and is not kept."""
+
+    exit_code = ExitCode.CHECK_FAILED

@@ -23,6 +23,7 @@ ROOMS = [
     "experiment",
     "data",
     "runs",
+    "export",
     "training",
     "tables",
     "audit",

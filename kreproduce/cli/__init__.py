@@ -15,10 +15,13 @@ from kreproduce.cli import (
     compare,
     data,
     doctor,
+    export,
     faults,
     network,
     plot,
+    predict,
     run,
+    show,
     status,
     streams,
     surroundings,
@@ -65,6 +68,9 @@ app.command("table", cls=Command)(table.table)
 app.command("audit", cls=Command)(audit.audit)
 app.command("claims", cls=Command)(claims.claims)
 app.command("compare", cls=Command)(compare.compare)
+app.command("show", cls=Command)(show.show)
+app.command("predict", cls=Command)(predict.predict)
+app.command("export", cls=Command)(export.export)
 app.command("sweep", cls=Command)(sweep.sweep)
 app.add_typer(bench.app, name="bench")
 app.command("doctor", cls=Command)(doctor.doctor)

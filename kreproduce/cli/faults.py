@@ -28,8 +28,8 @@ EXIT_CODES = (
     "0 done, 1 a bug (the message names a file with its traceback), 2 usage or settings, "
     "3 data missing or damaged, 4 diverged, 5 out of memory or disk, 6 the run is locked by "
     "another process, 7 state refused (settings changed, no good checkpoint), 8 some runs failed, "
-    "9 a check failed (audit, doctor, status --verify), 130, 143 and 138 interrupted (Ctrl-C, "
-    "SIGTERM, SIGUSR1), the state saved, 141 nobody reads the output any more (`| head`)."
+    "9 a check failed (audit, doctor, export, status --verify), 130, 143 and 138 interrupted "
+    "(Ctrl-C, SIGTERM, SIGUSR1), the state saved, 141 nobody reads the output any more (`| head`)."
 )
 NOBODY_READS = 128 + signal.SIGPIPE
 

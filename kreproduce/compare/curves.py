@@ -1,7 +1,6 @@
 """The curves of a training, read from a CSV file with one row per epoch, whoever wrote it."""
 
 import csv
-import difflib
 import io
 import math
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from kreproduce.errors import DataError, SettingsError
+from kreproduce.runs.find import nearest_run
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
 """What is compared; other columns, such as seconds, are passed over."""
@@ -62,7 +62,7 @@ def find(where: str, results: Path) -> Path:
             raise DataError(f"{where[:200]!r} cannot be read: {_reason(error)}") from error
     raise SettingsError(
         f"there is no file, no run's folder and no run below {results / 'runs'} that is called "
-        f"{where[:200]!r}{_nearest(where, results)}"
+        f"{where[:200]!r}{nearest_run(where, results)}"
     )
 
 
@@ -158,15 +158,6 @@ def _history(folder: Path) -> Path:
     if not path.exists():
         raise DataError(f"{folder} holds no history.csv; a run writes it with its first epoch")
     return path
-
-
-def _nearest(where: str, results: Path) -> str:
-    try:
-        names = [path.name for path in (results / "runs").iterdir() if path.is_dir()]
-    except OSError:
-        return ""
-    close = difflib.get_close_matches(where, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _text(path: Path) -> str:

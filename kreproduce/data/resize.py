@@ -69,12 +69,17 @@ def shrunk(image: Image, size: int, rule: Rule) -> Image:
     return image if _fits(image, size) else _resized(image, size, rule)
 
 
+def to_side(image: NDArray[Any], side: int, rule: Rule) -> NDArray[Any]:
+    """Return one image (h, w, 3) as (side, side, 3)."""
+    return image if image.shape[:2] == (side, side) else _resized(image, side, rule)
+
+
 def _fits(image: Image, size: int) -> bool:
     height, width, _ = image.shape
     return height == width <= size
 
 
-def _resized(image: Image, size: int, rule: Rule) -> Image:
+def _resized(image: NDArray[Any], size: int, rule: Rule) -> NDArray[Any]:
     if rule == "opencv":
         image = pad_to_square(image)
     rows, columns = (nearest_indices(side, size, rule) for side in image.shape[:2])

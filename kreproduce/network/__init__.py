@@ -11,4 +11,5 @@ layers.py              its Keras layers
 lowering.py            the ways to compute the grouped ones
 tensorflow_kernels.py  kernels that are faster than Keras' own
 inference.py           a trained network folded
+stock.py               a trained network in Keras' own layers alone
 """

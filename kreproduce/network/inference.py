@@ -18,7 +18,7 @@ from kreproduce.network import operations as op
 from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import describe
 from kreproduce.network.grouping import Grouping, interleaved
-from kreproduce.network.layers import GroupedPointwise
+from kreproduce.network.layers import GroupedPointwise, Interleave
 from kreproduce.network.lowering import Lowering, fastest, places
 
 _LAST = {"data_format": "channels_last"}
@@ -29,6 +29,8 @@ def fold(
     architecture: Architecture,
     name: str = "inference",
     lowering: Lowering = "auto",
+    *,
+    smallest: bool = False,
 ) -> keras.Model:
     """Build the inference form of a network, under the current dtype policy.
 
@@ -37,12 +39,14 @@ def fold(
         architecture: what it was built from.
         name: of the new model.
         lowering: how the layers K and L that remain are computed, see `lowering`.
+        smallest: merge layers only where that leaves no more weights, so that K and L stay grouped;
+            by default where it leaves no more to compute with dense matrices.
 
     Returns:
         a model from images of shape (batch, size, size, 3) in [0, 1] to class probabilities of
         shape (batch, classes), within 1e-4 of the network's. It cannot be trained any further.
     """
-    folding = _Folding(network, lowering)
+    folding = _Folding(network, lowering, smallest)
     for node in describe(architecture).nodes:
         folding.add(node)
     return keras.Model(folding.image, folding.tensor(node.name), name=name)
@@ -73,6 +77,10 @@ class _Linear:
     def is_matrix(self) -> bool:
         return self.kernel.ndim == 2 and self.function is None
 
+    @property
+    def weights(self) -> int:
+        return self.grouping.weights if self.grouping else self.kernel.size
+
     def scaled(self, scale: np.ndarray, shift: np.ndarray) -> "_Linear":
         return replace(self, kernel=self.kernel * scale, bias=self.bias * scale + shift)
 
@@ -92,9 +100,10 @@ class _Linear:
 class _Folding:
     """Takes one node after another; `values` has each one's output, made or yet to be made."""
 
-    def __init__(self, network: keras.Model, lowering: Lowering) -> None:
+    def __init__(self, network: keras.Model, lowering: Lowering, smallest: bool) -> None:
         self.network = network
         self.lowering = lowering
+        self.smallest = smallest
         self.image = keras.Input(network.input_shape[1:], name=op.INPUT)
         self.values: dict[str, Any] = {op.INPUT: self.image}
 
@@ -119,7 +128,9 @@ class _Folding:
                 value = before.scaled(*self._scale_and_shift(node))
             case op.Activation(function=function), _Linear() as before:
                 value = replace(before, function=function)
-            case op.Interleave(step=step), _Linear() as before:
+            case op.Interleave(step=step), _Linear() as before if not (
+                self.smallest and before.grouping
+            ):
                 value = before.permuted(interleaved(node.shape[-1], step))
             case op.Dropout(), before:
                 value = before
@@ -141,6 +152,8 @@ class _Folding:
                 layer = layers.ZeroPadding2D(((before, after), (before, after)), **_LAST)
             case op.GlobalAverage(flat=flat):
                 layer = _average(flat)
+            case op.Interleave(step=step):
+                layer = Interleave(step)
             case op.Scale():
                 layer = layers.Multiply()
             case op.Add():
@@ -167,12 +180,15 @@ class _Folding:
     def _product(
         self, node: op.Node, matrix: np.ndarray, bias: np.ndarray, grouping: Grouping | None = None
     ) -> _Linear:
-        """Multiply by a matrix; with what is before it as one, where that is not dearer."""
+        """Multiply by a matrix; with what is before it as one, where that is not more."""
         before = self.values[node.inputs[0]]
         channels, filters = matrix.shape
         if isinstance(before, _Linear) and before.is_matrix:
             first = len(before.kernel)
-            if first * filters <= channels * (first + filters):
+            apart = channels * (first + filters)
+            if self.smallest:
+                apart = before.weights + (grouping.weights if grouping else matrix.size)
+            if first * filters <= apart:
                 return before.times(matrix, bias)
         return _Linear(node, self.tensor(node.inputs[0]), matrix, bias, grouping)
 

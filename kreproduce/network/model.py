@@ -1,5 +1,8 @@
 """A description built: a Keras model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 from keras import layers
 
@@ -38,12 +41,24 @@ def realize(network: Network, name: str = "network", lowering: Lowering = "auto"
     tensors = {op.INPUT: keras.Input(network.input_shape, name=op.INPUT)}
     for node in network.nodes:
         inputs = [tensors[name] for name in node.inputs]
-        layer = _layer(node, lowering)
+        layer = layer_of(node, lowering)
         tensors[node.name] = layer(inputs if len(inputs) > 1 else inputs[0])
     return keras.Model(tensors[op.INPUT], tensors[network.nodes[-1].name], name=name)
 
 
-def _layer(node: op.Node, lowering: Lowering) -> keras.layers.Layer:
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Have layers that are made meanwhile compute under a dtype policy, say "mixed_float16"."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def layer_of(node: op.Node, lowering: Lowering) -> keras.layers.Layer:
+    """Return the layer that computes a node, not yet called; see `build` for `lowering`."""
     name, plain = node.name, lowering == "plain"
     match node.operation:
         case op.Pad(before=before, after=after):

@@ -7,6 +7,7 @@ results/runs/<run name>/
   predictions.csv.gz         what the headline's weights made of every test image
   record.json                written once, when the run is complete: the only source of its numbers
   best_val_loss.weights.h5, best_val_accuracy.weights.h5
+  model.keras                the headline's network in layers of Keras alone, for use elsewhere
   checkpoints/               until the run is complete: what it goes on from
 results/runs/<run name>.lock, .lock.json     held while a process is using the run; by whom
 """
@@ -57,6 +58,7 @@ from kreproduce.system.provenance import now
 from kreproduce.system.strict import from_json
 from kreproduce.text import printable
 
+MODEL = "model.keras"
 _LARGEST_JSON = 2**20  # bytes
 _LONGEST_REASON = 1000  # characters
 WrittenState = Literal["running", "interrupted", "failed", "finished"]
@@ -287,6 +289,11 @@ class RunFolder:
         """Have `save` write the weights beside the earlier ones, then put them in their place."""
         with self._storage():
             files.replace(self.weights(rule), save)
+
+    def keep_model(self, save: Callable[[Path], None]) -> None:
+        """Have `save` write the headline's network, likewise."""
+        with self._storage():
+            files.replace(self.path / MODEL, save)
 
     def digests(self) -> Digests:
         """Return the SHA-256 of all that a record has the hash of, as it lies there now."""

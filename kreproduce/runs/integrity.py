@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kreproduce.errors import StateError
 from kreproduce.runs import checkpoint, predictions
+from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import (
     NO_RECORD,
     Record,
     history_fault,
     read_alone,
     read_predictions,
+    read_record,
     weights_name,
 )
+from kreproduce.runs.status import Entry, way_out
 from kreproduce.system import files
+from kreproduce.text import printable
 
 Finding = Literal["whole", "damaged", "missing"]
 
@@ -37,6 +42,22 @@ class Checked:
     def is_weights(self) -> bool:
         """Whether it holds weights that a rule kept."""
         return self.file.endswith(".weights.h5")
+
+
+def finished(run: Path) -> tuple[Record, Predictions]:
+    """Return the record and the predictions of a finished run.
+
+    Raises:
+        StateError: the run is not complete, or one of them does not count.
+    """
+    record = read_record(run)
+    found = read_predictions(run, record) if isinstance(record, Record) else record
+    if not isinstance(record, Record) or isinstance(found, str):
+        why = str(found)
+        entry = Entry(run, "damaged", why=why)
+        advice = "`kreproduce status` says how far it is" if why == NO_RECORD else way_out(entry)
+        raise StateError(f"{printable(run)}: {printable(why)}; {advice}")
+    return record, found
 
 
 def check(run: Path) -> list[Checked]:

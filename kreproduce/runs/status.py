@@ -47,7 +47,7 @@ _NAMED = 3  # of the files that are no part of a run
 _LOCK = re.compile(r"(?!\.\.lock)(.+)\.lock(\.json)?", re.DOTALL)
 _PART = re.compile(
     r"checkpoints|(new-)?((record|status|settings)\.json|history\.csv|predictions\.csv\.gz"
-    r"|[a-z_]+\.weights\.h5|superseded)"
+    r"|[a-z_]+\.weights\.h5|model\.keras|superseded)"
 )
 _CHECKPOINT = re.compile(r"epoch-(\d+)-step-(\d+)-")
 _BEFORE_THE_FIRST_CHECKPOINT = {"settings.json", "status.json", "checkpoints"}

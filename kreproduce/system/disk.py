@@ -23,7 +23,7 @@ _NOT_OFFERED = {
 }
 # What Windows' shares answer while a reader has the old file open.
 _IN_USE = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.ETXTBSY}
-_PATIENCE = 2.0  # seconds that a reader has to close it
+PATIENCE = 2.0  # seconds that a reader has to close it
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _TRIAL = 2**16  # bytes
 
@@ -67,7 +67,7 @@ def rename(beside: Path, path: Path) -> None:
     Raises:
         OSError: it cannot; what was at `path` is as it was.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             beside.replace(path)

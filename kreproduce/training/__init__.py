@@ -14,7 +14,6 @@ store.py                images that stay on the device
 interruptible.py        Keras' loops, ended between two batches and taken up again
 state.py                a model's variables as arrays
 evaluation.py           the test images through a trained model
-logits.py               its outputs to classes and a loss
 devices.py              the devices that compute, and how several share a batch
 steps_per_execution.py  how many steps between two returns to Python
 cluster.py              several machines for one run, refused

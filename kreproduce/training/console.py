@@ -11,9 +11,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from kreproduce import paper
 from kreproduce.experiment.settings import Experiment
 from kreproduce.runs.folder import Epoch
+from kreproduce.runs.logits import SHOWN
 from kreproduce.runs.records import Record
 from kreproduce.text import duration
-from kreproduce.training.logits import SHOWN
 
 # A step without a gradient (validation, testing) takes about a quarter of a training step.
 FORWARD_SHARE = 0.25

@@ -6,11 +6,11 @@ from kreproduce.data.dataset import Dataset
 from kreproduce.data.views import plain_views
 from kreproduce.errors import DivergedError
 from kreproduce.experiment.settings import Experiment
+from kreproduce.runs.logits import SHOWN, cross_entropy, predict
 from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import Accuracies, Outcome
 from kreproduce.system.interruption import Interruptions
 from kreproduce.training.interruptible import StopEvaluation
-from kreproduce.training.logits import SHOWN, cross_entropy, predict
 from kreproduce.training.model import CompiledModel
 
 

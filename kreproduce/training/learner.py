@@ -7,6 +7,8 @@ from pathlib import Path
 from kreproduce.data.dataset import Dataset
 from kreproduce.data.views import Views, training_views, validation_views
 from kreproduce.experiment.settings import Experiment
+from kreproduce.export import model_file
+from kreproduce.export.about import about
 from kreproduce.runs.checkpoint import Arrays
 from kreproduce.runs.predictions import Predictions
 from kreproduce.runs.records import Code, Outcome, Session
@@ -120,6 +122,11 @@ class NetworkLearner:
         state.assign(self.compiled.network.weights, weights)
         self.compiled.network.save_weights(path)
         state.assign(self.compiled.network.weights, present)
+
+    def save_model(self, weights: Arrays, path: Path) -> None:
+        """Write the network in layers of Keras alone."""
+        state.assign(self.compiled.network.weights, weights)
+        model_file.write(self.compiled.network, about(self._experiment, self._dataset.record), path)
 
     def test(self, weights: Arrays) -> tuple[Outcome, Predictions]:
         """Show each test image as it is and flipped."""

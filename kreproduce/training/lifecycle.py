@@ -93,6 +93,9 @@ class Learner(Protocol):
     def save_weights(self, weights: Arrays, path: Path) -> None:
         """Write weights into a file for whoever wants to use them."""
 
+    def save_model(self, weights: Arrays, path: Path) -> None:
+        """Write the network with these weights into a file .keras, for use without this package."""
+
     def test(self, weights: Arrays) -> tuple[Outcome, Predictions]:
         """Return what the test images come to with these weights, which it keeps.
 
@@ -217,6 +220,7 @@ class _Life:
             with memory_of(self._experiment):
                 self._train()
                 self._test()
+                self._keep_model()
             record = self._record()
             self._folder.finish(record)
         except (Interrupted, KeyboardInterrupt):
@@ -346,6 +350,14 @@ class _Life:
         """Write the best weights as Keras has them, for whoever wants to use them."""
         weights = self._progress.kept[self._progress.best[rule]]
         self._folder.keep_weights(rule, lambda path: self._learner.save_weights(weights, path))
+
+    def _keep_model(self) -> None:
+        """Write the headline's network for use elsewhere; a run is complete without it, too."""
+        weights = self._progress.kept[self._progress.best[HEADLINE]]
+        try:
+            self._folder.keep_model(lambda path: self._learner.save_model(weights, path))
+        except StorageError as error:
+            self._report.warn(f"model.keras is not written ({error})")
 
     def _leave(self, how: WrittenState, why: str | None = None) -> None:
         # What stopped the run may keep its state from being written, too.

@@ -1,7 +1,5 @@
 """The model that is trained: from source images and warps to the network's logits, compiled."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +10,7 @@ from kreproduce.data.views import Views
 from kreproduce.experiment.settings import Experiment
 from kreproduce.network.layers import counting
 from kreproduce.network.lowering import Lowering
-from kreproduce.network.model import build
+from kreproduce.network.model import build, precision
 from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 from kreproduce.training.optimizer import Keras2RMSprop
@@ -72,9 +70,9 @@ def compile_model(
         lowering: how grouped layers are computed; changes nothing but the speed.
         kept: images to keep on the devices, on those that fill up batches; none is from the host.
     """
-    precision = experiment.gpu_precision if devices.gpu else experiment.cpu_precision
+    policy = experiment.gpu_precision if devices.gpu else experiment.cpu_precision
     keras.utils.set_random_seed(experiment.seed)
-    with _dtype_policy(precision), devices.scope():
+    with precision(policy), devices.scope():
         network = build(experiment.architecture, lowering=lowering)
         if devices.sync_batch_norm and devices.replicas > 1 and _normalizes_by_share():
             _synchronize(network)
@@ -99,7 +97,7 @@ def compile_model(
         model.optimizer.build(model.trainable_variables)
     if not fill_up:
         loss = next(metric for metric in model.metrics if metric.name == "loss")
-    return CompiledModel(network, model, loss, accuracy, precision, fill_up, store)
+    return CompiledModel(network, model, loss, accuracy, policy, fill_up, store)
 
 
 def _normalizes_by_share() -> bool:
@@ -112,16 +110,6 @@ def _synchronize(network: keras.Model) -> None:
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True  # read when the model is traced, which is later
-
-
-@contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 class _Counting(keras.layers.Layer):

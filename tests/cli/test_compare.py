@@ -167,7 +167,9 @@ def test_refused_in_one_sentence(two, arguments, code, message):
 def test_without_a_reference(two):
     result = two("compare", "digits-v2")
     assert result.code == 2
-    assert "Missing option '--reference'" in result.message
+    assert result.message == (
+        "kreproduce: a run is compared with a second run or with a --reference; give one of them"
+    )
 
 
 def test_a_full_disk(two):

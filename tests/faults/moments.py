@@ -26,6 +26,7 @@ from faults.outcome import outcome
 
 from kreproduce.errors import KreproduceError
 from kreproduce.runs import records, status
+from kreproduce.system import disk
 
 
 def train(results, fault=None, at=0, force=False):
@@ -55,6 +56,7 @@ def _train(results, said, fault, at, force):
         elif fault is None:
             print(what, file=said)
 
+    disk.PATIENCE = 0.05  # nobody is reading here what is to be written over
     operations = Operations(results / "runs", act)
     operations.install()
     try:

@@ -1,5 +1,6 @@
 """Every call of the life cycle of a run: without it, one of these does not hold."""
 
+import errno
 import json
 import os
 import shutil
@@ -186,6 +187,29 @@ def test_a_request_to_stop(method, nth, pauses, place, term, whole, tmp_path):
     assert again.said[0] == f"going on {where}"
     assert places(done) == [(0, 0), place]
     assert outcome(tmp_path) == whole
+
+
+def test_the_headline_s_network_is_kept_for_use(whole, tmp_path):
+    weights = []
+    toy = Toy()
+    toy.save_model = lambda kept, path: weights.append(kept["w"]) or path.write_bytes(kept["w"])
+    record = train(tmp_path, toy).record
+    (path,) = tmp_path.glob("runs/*/model.keras")
+    saved = path.with_name("best_val_loss.weights.h5").read_bytes()
+    assert path.read_bytes() == weights[0].tobytes() == saved
+    assert record.best_epoch["best_val_loss"] != record.best_epoch["best_val_accuracy"]
+
+
+def test_a_run_is_complete_without_that_file(tmp_path):
+    def full(weights, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    toy, warnings = Toy(), []
+    toy.save_model = full
+    assert train(tmp_path, toy, warn=warnings.append).by == "this run"
+    (warning,) = warnings
+    assert warning.startswith("model.keras is not written (")
+    assert not list(tmp_path.glob("runs/*/*model.keras"))
 
 
 def test_a_request_to_stop_while_images_are_loaded(term, tmp_path):

@@ -9,9 +9,9 @@ from kreproduce.data import dataset, sources
 from kreproduce.data.views import plain_views
 from kreproduce.experiment.settings import resolve
 from kreproduce.network.description import describe
+from kreproduce.runs.logits import SHOWN, cross_entropy, predict, softmax
 from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
-from kreproduce.training.logits import SHOWN, cross_entropy, predict, softmax
 from kreproduce.training.model import compile_model
 
 

@@ -95,7 +95,7 @@ SETTINGS = {
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images") / "colours"
     write_images(folder / "train", {"red": 10, "green": 10, "blue": 20})
-    # 36 train, so that the last batch has 4, and 4 validate: four devices can share both.
+    # 36 train, so that the last batch has 4, and 4 validate: two devices can share both.
     write_images(folder / "test", {"red": 4, "green": 4, "blue": 4})
     return folder
 
@@ -125,15 +125,14 @@ def one(tmp_path_factory, images):
     return curve(results)
 
 
-@pytest.mark.parametrize("number", [2, 4])
-def test_the_curve_is_that_of_one_device(tmp_path, images, one, number):
-    _, shares = train(number, EPOCHS, tmp_path, images)
-    assert max(shares) == 8 // number
+def test_the_curve_is_that_of_one_device(tmp_path, images, one):
+    _, shares = train(2, EPOCHS, tmp_path, images)
+    assert max(shares) == 4
     found = curve(tmp_path)
     np.testing.assert_allclose(found, one, rtol=1e-4)
     (path,) = tmp_path.glob("runs/*/settings.json")
     conditions = json.loads(path.read_text())["session"]["conditions"]
-    assert (conditions["replicas"], conditions["sync_batch_norm"]) == (number, True)
+    assert (conditions["replicas"], conditions["sync_batch_norm"]) == (2, True)
 
 
 def test_without_synchronising_it_is_another_curve(tmp_path, images, one):
