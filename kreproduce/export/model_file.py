@@ -30,6 +30,7 @@ from kreproduce.network.stock import stock
 from kreproduce.system.strict import from_json
 from kreproduce.text import printable
 
+_DEFLATED = zipfile.ZIP_DEFLATED
 _WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
 _LARGEST_CONFIG = 64 * 2**20  # bytes
 _MOST_MEMBERS = 100_000  # of an HDF5 file; B7 has some thousands
@@ -42,17 +43,16 @@ def write(network: keras.Model, about: About, path: Path) -> None:
     Raises:
         OSError: the disk does not take it.
     """
-    model = _built(about, network)
-    saved = path.with_name(f"plain-{path.name}")
-    try:
-        model.save(saved)
+    content = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="kreproduce-") as folder:
+        saved = Path(folder) / "model.keras"
+        _built(about, network).save(saved)
         # Keras compresses nothing, and a third of the file is the configuration.
-        with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        with zipfile.ZipFile(saved) as old, zipfile.ZipFile(content, "w", _DEFLATED) as new:
             for name in old.namelist():
                 new.writestr(name, old.read(name))
             new.writestr(MEMBER, about.encoded())
-    finally:
-        saved.unlink(missing_ok=True)
+    path.write_bytes(content.getvalue())
 
 
 def read(path: Path) -> tuple[keras.Model, About]:

@@ -118,7 +118,7 @@ def test_a_file_that_a_reader_has_open_is_waited_for(name, tmp_path, monkeypatch
 
 
 def test_and_not_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(disk, "_PATIENCE", 0.1)
+    monkeypatch.setattr(disk, "PATIENCE", 0.1)
     (tmp_path / "a").write_bytes(b"one")
     refuse_replace(monkeypatch, "ETXTBSY", -1)
     with pytest.raises(OSError, match="Text file busy"):
