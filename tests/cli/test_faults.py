@@ -23,6 +23,7 @@ CODES = {
     errors.OutOfMemoryError: 5,
     errors.LockedError: 6,
     errors.StateError: 7,
+    errors.CheckError: 9,
 }
 
 
