@@ -42,7 +42,7 @@ model.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 if double:
     keras.config.set_floatx("float64")  # of the loss
     dense = keras.layers.Dense.__init__
-    keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, units, **more)
+    keras.layers.Dense.__init__ = lambda self, units, dtype=None, **more: dense(self, units, **more)
     Experiment.cpu_precision = "float64"
 # Several devices keep the images, and one is given each batch.
 devices.Devices.keep = lambda self, size: self.replicas > 1

@@ -36,7 +36,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
 keras.config.set_floatx("float64")  # of the loss
 dense = keras.layers.Dense.__init__
-keras.layers.Dense.__init__ = lambda self, units, dtype, **more: dense(self, units, **more)
+keras.layers.Dense.__init__ = lambda self, units, dtype=None, **more: dense(self, units, **more)
 from pathlib import Path
 from dataclasses import replace
 from kreproduce.data import dataset, sources
