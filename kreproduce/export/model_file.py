@@ -30,6 +30,8 @@ from kreproduce.network.stock import stock
 from kreproduce.system.strict import from_json
 from kreproduce.text import printable
 
+# What Python's reader of zips raises; of what is encrypted a RuntimeError.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError)
 _DEFLATED = zipfile.ZIP_DEFLATED
 _WEIGHTS, _CONFIG = "model.weights.h5", "config.json"
 _LARGEST_CONFIG = 64 * 2**20  # bytes
@@ -119,7 +121,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield file
     except OSError as error:
         raise DataError(f"{printable(path)} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"{printable(path)} is damaged, or no .keras file: give one that a run wrote, as "
             "model.keras in its folder"

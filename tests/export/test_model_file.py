@@ -270,6 +270,18 @@ def test_a_byte_that_was_changed_is_found(copy):
         refused(copy, "export the run again|is damaged, or no .keras file")
 
 
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 99)], ids=["encrypted", "packed"])
+def test_members_that_are_encrypted_or_packed_by_no_known_method_are_refused(copy, offset, value):
+    content = bytearray(copy.read_bytes())
+    with zipfile.ZipFile(copy) as file:
+        place = content.index(b"PK\1\2", file.start_dir)
+    while place >= 0:  # every entry of the directory
+        content[place + offset] = value
+        place = content.find(b"PK\1\2", place + 4)
+    copy.write_bytes(content)
+    refused(copy, "is damaged, or no .keras file")
+
+
 def test_weights_in_a_circle_are_refused(copy):
     def tie(content):
         buffer = io.BytesIO(content)
