@@ -43,9 +43,8 @@ run: $(VENV)/ready            ## a complete small experiment, offline, in a few 
 test: $(VENV)/ready           ## the fast tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-# The whole run of tests/backends is for JAX and PyTorch: .ci/backends; TensorFlow's are in tests/training.
 test-slow: $(VENV)/ready      ## the others
-	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --ignore=tests/backends/test_run.py
+	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile
 
 faults: $(VENV)/ready         ## every fault there is a test for, injected; half an hour
 	$(BIN)/pytest -m "faults or slow" tests/faults

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from kreproduce.network import architecture, cost, description
 from kreproduce.system import backend
 from kreproduce.system.interruption import REQUESTS
 
@@ -78,6 +80,21 @@ def kreproduce(tmp_path):
 
     run.folder = folder
     return run
+
+
+@pytest.fixture(scope="module")
+def short_network():
+    """Networks have three blocks instead of 16, for the time to trace them: here, and in processes
+    that a test starts.
+    """
+    folder = str(Path(__file__).parent / "helpers" / "short_network")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (architecture, description):
+            patch.setattr(module, "STAGES", architecture.STAGES[:2])
+        patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
+        cost.count.cache_clear()
+        yield
+    cost.count.cache_clear()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 from kreproduce.data.dataset import Subset
 from kreproduce.data.views import training_views
 from kreproduce.experiment.settings import resolve
-from kreproduce.network import description
 from kreproduce.training import model, optimizer, state
 from kreproduce.training.devices import Devices
 from kreproduce.training.store import Kept, Store, StoredBatches
@@ -42,13 +41,9 @@ SIZE = 8  # of a batch
 
 
 @pytest.fixture(scope="module")
-def experiment():
-    """Of the first three blocks alone, for compiling all sixteen takes minutes.
-
-    The epsilon keeps RMSprop from taking the mere sign of a gradient that is all rounding.
-    """
+def experiment(short_network):
+    """The epsilon keeps RMSprop from taking the mere sign of a gradient that is all rounding."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(description, "STAGES", description.STAGES[:2])
         patch.setattr(model, "Keras2RMSprop", lambda: optimizer.Keras2RMSprop(0.1, epsilon=1.0))
         if keras.backend.backend() == "tensorflow":  # for which another test may have asked
             config = import_module("tensorflow.python.framework.config")

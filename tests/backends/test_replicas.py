@@ -18,6 +18,7 @@ from helpers.support import write_images
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("short_network"),
     pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX alone"),
 ]
 
@@ -28,16 +29,11 @@ import keras
 from pathlib import Path
 from kreproduce.data import dataset, sources
 from kreproduce.experiment.settings import Experiment, resolve
-from kreproduce.network import description
 from kreproduce.training.console import Report
 from kreproduce.runs.folder import RunFolder
 from kreproduce.training import model, devices, lifecycle, optimizer
 from kreproduce.training.learner import NetworkLearner
 settings, images, parts, double = json.loads(sys.argv[1])
-# The first three blocks alone, for compiling all sixteen takes minutes.
-strides = description._strides
-description.STAGES = description.STAGES[:2]
-description._strides = lambda skipped: strides(skipped)[:3]
 model.Keras2RMSprop = lambda: optimizer.Keras2RMSprop(epsilon=1.0)
 if double:
     keras.config.set_floatx("float64")  # of the loss

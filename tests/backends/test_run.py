@@ -22,7 +22,7 @@ from kreproduce.experiment.settings import Experiment
 from kreproduce.network.description import describe
 from kreproduce.network.model import build
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_network")]
 
 EPOCHS = 3
 LONGEST = 900  # seconds
@@ -89,7 +89,7 @@ def wait_for_an_epoch(process, results):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, short_network):
     """A run in one go below "whole"; and one interrupted in its second epoch below "parts"."""
     folder = tmp_path_factory.mktemp("run")
     write_images(folder / "images" / "train", {"blue": 20, "red": 20}, size=8)

@@ -25,6 +25,7 @@ def test_images_are_kept_on_the_devices_as_of_a_run(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_network")
 def test_every_stage_is_measured(monkeypatch):
     monkeypatch.setattr(memory, "IMAGES", 276)
     monkeypatch.setattr(memory, "STEPS", 2)

@@ -121,6 +121,7 @@ def test_a_number_that_no_bench_chooses_is_passed_over(tmp_path, chosen):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_network")
 def test_each_number_is_measured():
     from kreproduce.training import devices
 

@@ -64,9 +64,10 @@ def test_a_refusal_of_the_devices_leaves_nothing(kreproduce):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_network")
 def test_steps(kreproduce):
     """The naive way is slower, as the facts have it; all of it is in the file."""
-    arguments = ["baseline", "v2-32ch", "v2-32ch:naive", "--only", "training", "--batch", "4"]
+    arguments = ["baseline", "v2-32ch", "v2-32ch:naive", "--only", "training", "--batch", "16"]
     result = kreproduce("bench", "steps", *arguments, "--repeats", "3", "--json")
     assert result.code == 0, result.message
     found = json.loads(result.output)
@@ -83,7 +84,7 @@ def test_steps(kreproduce):
     for row in found["rows"]:
         assert row["repeats"] == len(row["every_repeat"]) == 3
         assert 0 < row["first_quartile"] <= row["seconds"] <= row["third_quartile"]
-        assert row["images_a_second"] == pytest.approx(4 / row["seconds"])
+        assert row["images_a_second"] == pytest.approx(16 / row["seconds"])
         assert row["first_seconds"] > row["seconds"]  # which has the tracing
     assert found["conditions"]["peak_host_bytes_of_all_networks"] > 10**8
     assert found["conditions"]["versions"]["tensorflow"]
@@ -96,6 +97,7 @@ def test_steps(kreproduce):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_network")
 def test_inference(kreproduce):
     arguments = ["v2-16ch", "--only", "inference", "--batch", "2", "--repeats", "2"]
     result = kreproduce("bench", "steps", *arguments)
@@ -109,6 +111,7 @@ def test_inference(kreproduce):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_network")
 def test_several_in_parallel(kreproduce):
     arguments = ["v2-2ch", "--runs", "1,2", "--batch", "2", "--json"]
     result = kreproduce("bench", "parallel", *arguments)

@@ -95,7 +95,7 @@ def test_what_cannot_be_understood_is_a_fault(lines):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_network")
+@pytest.mark.usefixtures("short_network")
 def test_a_real_step():
     found = computing.compute("v2-2ch", batch=2)
     assert (found.why, found.step.network, found.step.batch) == ("", "v2-2ch", 2)

@@ -156,7 +156,7 @@ def test_two_that_cannot_share_a_device():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_network")
+@pytest.mark.usefixtures("short_network")
 def test_two_share_a_device():
     check = gpu.check_sharing("v2-2ch", batch=2, seconds=0.5)
     assert check.state == "ok", check

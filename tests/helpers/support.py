@@ -19,7 +19,7 @@ def tree(folder):
     }
 
 
-def write_images(folder: Path, counts, size=12, suffix=".png", seed=0):
+def write_images(folder: Path, counts, size=12, suffix=".png", seed=0, apart=120):
     """Images of classes that differ in colour: FOLDER/CLASS/NUMBER.png for counts[CLASS]."""
     rng = np.random.default_rng(seed)
     for number, (name, count) in enumerate(counts.items()):
@@ -27,7 +27,7 @@ def write_images(folder: Path, counts, size=12, suffix=".png", seed=0):
         home.mkdir(parents=True, exist_ok=True)
         for i in range(count):
             pixels = rng.integers(0, 100, (size, size, 3), np.uint8)
-            pixels[..., number % 3] += 120
+            pixels[..., number % 3] += apart
             Image.fromarray(pixels).save(home / f"{i:03d}{suffix}")
 
 

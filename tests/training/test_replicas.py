@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from helpers.support import write_images
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_network")]
 
 EPOCHS = 2
 PLAIN = {
@@ -118,26 +118,27 @@ def curve(results: Path):
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory, images):
+def one(tmp_path_factory, images, short_network):
     """The curve of one device."""
     results = tmp_path_factory.mktemp("one")
     train(1, EPOCHS, results, images)
     return curve(results)
 
 
-def test_the_curve_is_that_of_one_device(tmp_path, images, one):
-    _, shares = train(2, EPOCHS, tmp_path, images)
-    assert max(shares) == 4
+@pytest.mark.parametrize("number", [2, 4])
+def test_the_curve_is_that_of_one_device(tmp_path, images, one, number):
+    _, shares = train(number, EPOCHS, tmp_path, images)
+    assert max(shares) == 8 // number
     found = curve(tmp_path)
     np.testing.assert_allclose(found, one, rtol=1e-4)
     (path,) = tmp_path.glob("runs/*/settings.json")
     conditions = json.loads(path.read_text())["session"]["conditions"]
-    assert (conditions["replicas"], conditions["sync_batch_norm"]) == (2, True)
+    assert (conditions["replicas"], conditions["sync_batch_norm"]) == (number, True)
 
 
 def test_without_synchronising_it_is_another_curve(tmp_path, images, one):
     """The test above can fail: the statistics of half a batch are others."""
-    train(2, 1, tmp_path, images, synchronized=False)
+    train(2, EPOCHS, tmp_path, images, synchronized=False)
     assert abs(curve(tmp_path)[0, 0] / one[0, 0] - 1) > 1e-3
 
 

@@ -13,6 +13,7 @@ from helpers.ray_cluster import RayCluster
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("short_network"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
 ]
 
@@ -20,7 +21,7 @@ TINY = "dataset: digits\nlimit: 20\nbatch_size: 16\nvariant: baseline\n"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory, short_network):
     """Its head has one CPU; a test adds what else it needs, and takes it away."""
     with RayCluster(tmp_path_factory.mktemp("cluster") / "cwd") as cluster:
         yield cluster
