@@ -26,13 +26,15 @@ def write(model: keras.Model, about: About, path: Path, batch: int | None = None
         path: of the folder, which is made.
         batch: how many images it takes at once; None is any number.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(model)
+    # Not by Keras' ExportArchive, which writes every variable twice.
     signature = tf.TensorSpec((batch, *about.image_shape), tf.float32, name="image")
-    archive.add_endpoint("serve", _probabilities(model), input_signature=[signature])
     labels = tf.constant(list(about.label_names))
-    archive.add_endpoint("labels", lambda: {"labels": labels}, input_signature=[])
-    archive.write_out(path, verbose=False)
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    module.serve = tf.function(_probabilities(model), input_signature=[signature])
+    module.labels = tf.function(lambda: {"labels": labels}, input_signature=[])
+    signatures = {"serve": module.serve, "labels": module.labels}
+    tf.saved_model.save(module, path, signatures)
     beside = path / "assets.extra"
     beside.mkdir()
     (beside / MEMBER).write_bytes(about.encoded())
