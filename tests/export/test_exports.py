@@ -19,10 +19,14 @@ from PIL import Image
 import kreproduce as package
 from kreproduce.data import sources
 from kreproduce.errors import CheckError, SettingsError, StateError
+from kreproduce.experiment.settings import resolve
 from kreproduce.export import check, exporting, litert, onnx, savedmodel
+from kreproduce.export.about import about
 from kreproduce.export.check import Checked
 from kreproduce.export.formats import FORMATS, chosen
+from kreproduce.export.served import served
 from kreproduce.network.cost import count
+from kreproduce.network.model import build
 from kreproduce.runs import integrity
 
 pytestmark = pytest.mark.slow
@@ -107,6 +111,23 @@ def test_every_format_gives_what_the_run_s_network_gives(finished, tmp_path, nam
     np.testing.assert_allclose(found, expected[:8], atol=1e-4)
     with pytest.raises(StateError, match="is there already"):
         exporting.export(asked)
+
+
+@pytest.mark.parametrize("ch", [2, 4, 32])
+def test_a_file_takes_four_bytes_a_parameter(finished, tmp_path, ch):
+    """As of 16 channels per group, above: layers K and L are in it as groups, not as matrices."""
+    record = finished[2]
+    settings = resolve({"dataset": "digits", "ch": ch, "input_size": 16})
+    said = about(settings, record.data)
+    model = served(build(settings.architecture), said)
+    weights = 4 * count(settings.architecture).parameters
+    onnx.write(model, said, tmp_path / "model.onnx")
+    litert.write(model, said, tmp_path / "model.tflite", None, np.zeros((1, 8, 8, 3), np.uint8))
+    savedmodel.write(model, said, tmp_path / "saved")
+    assert (tmp_path / "model.onnx").stat().st_size <= 1.1 * weights
+    assert (tmp_path / "model.tflite").stat().st_size <= 1.1 * weights
+    variables = (tmp_path / "saved" / "variables").glob("variables.data*")
+    assert sum(path.stat().st_size for path in variables) <= 1.1 * weights
 
 
 def test_smaller_weights_are_checked_by_their_accuracy(finished, tmp_path):
