@@ -32,13 +32,16 @@ def find_run(where: str | Path, results: Path, file: str = "") -> Path:
 
 
 def nearest_run(where: str, results: Path) -> str:
-    """Return the end of a message about an unknown run: the one that was meant, if any."""
+    """Return the end of a message about an unknown run: which was meant, or what lists them."""
     try:
         names = [path.name for path in (results / "runs").iterdir() if path.is_dir()]
     except OSError:
         return ""
     close = difflib.get_close_matches(where[:200], names, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    close = close or sorted(name for name in names if where and name.startswith(where))
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return "; kreproduce status lists the runs" if names else ""
 
 
 def _reason(error: OSError | ValueError) -> str:
