@@ -26,7 +26,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 NO_PYTHON := kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12
 
-.PHONY: help has-gpu run test test-slow faults gpu-check bench bench-gpu lint format tables audit reference check-tables clean
+.PHONY: help has-gpu run test test-slow test-browser faults gpu-check bench bench-gpu lint format tables audit reference check-tables clean
 
 help:                         ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ test: $(VENV)/ready           ## the fast tests
 
 test-slow: $(VENV)/ready      ## the others
 	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile
+
+test-browser: $(VENV)/ready   ## those of the pages, in Chromium; .ci/chromium installs it
+	$(BIN)/pytest -m browser
 
 faults: $(VENV)/ready         ## every fault there is a test for, injected; half an hour
 	$(BIN)/pytest -m "faults or slow" tests/faults

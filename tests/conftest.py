@@ -110,3 +110,19 @@ def nvidia_smi(tmp_path_factory, monkeypatch):
         script.chmod(0o755)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from helpers.browser import Browser  # only here: most tests need no Selenium
+
+    started = Browser()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A Chromium that remembers nothing of the test before; for tests marked `browser`."""
+    chromium.reset()
+    return chromium
