@@ -66,8 +66,6 @@ class Experiment(Strict):
         data_name: what its images are called in records; the dataset's own name is kept for the
             original images.
         classes: number of classes.
-        variant, ch, size, layer_l, activation, interleaving, padding, bn_momentum, input_size,
-            skip_strides: see `Architecture`.
         resize: rule of the nearest neighbour that brings an image to the input size: "pil", or
             "opencv" after a padding to a square.
         epochs: passes over the training images.
@@ -79,6 +77,9 @@ class Experiment(Strict):
             all flips, or "plain".
         seed: of initialisation, shuffling, augmentation and dropout.
         limit: number of training images taken, the others in proportion; None is all.
+
+    The others, variant, ch, size, layer_l, activation, interleaving, padding, bn_momentum,
+    input_size and skip_strides, are those of `Architecture`.
     """
 
     dataset: Name
@@ -166,7 +167,7 @@ class Experiment(Strict):
 
     @property
     def row_settings(self) -> dict[str, Any]:
-        """What makes the row of a table: all settings but the conditions of its measurement.
+        """The settings that make the row of a table, without the conditions of its measurement.
 
         Those are the seed, the precision, and the images' name and how many are taken.
         """
