@@ -83,7 +83,7 @@ GENERATED := results/tables results/claims docs/reproduction.md
 tables: $(VENV)/ready         ## write tables, claims, figure and report from the paper and the records
 	$(BIN)/kreproduce table all --write
 	$(BIN)/kreproduce claims --write
-	$(BIN)/kreproduce plot frontier
+	$(BIN)/kreproduce plot frontier -o results/claims/frontier.svg
 	$(BIN)/kreproduce claims --format report > docs/reproduction.md.new
 	mv docs/reproduction.md.new docs/reproduction.md
 

@@ -29,6 +29,7 @@ ROOMS = [
     "audit",
     "claims",
     "compare",
+    "report",
     "bench",
     "sweep",
     "doctor",

@@ -58,10 +58,10 @@ def markdown(found: Report) -> str:
     environment.filters |= {"count": _count, "names": _names}
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
-        audit=_Audit.done(),
+        audit=Audited.done(),
         authors=_Authors.read(),
-        measured=_measured(found.records),
-        reduced=_Reduced.of(found),
+        measured=cells_measured(found.records),
+        reduced=Reduced.of(found),
         protocols=[_Protocol.of(section) for section in found.sections],
         ablations="\n".join(_ablations(found)),
         without_runs=[(decision.claim.code, decision.claim.claim) for decision in found.others],
@@ -73,7 +73,7 @@ def markdown(found: Report) -> str:
 
 
 @dataclass(frozen=True)
-class _Audit:
+class Audited:
     """What the audit counted.
 
     Attributes:
@@ -98,7 +98,7 @@ class _Audit:
     unpublished: int
 
     @classmethod
-    def done(cls) -> "_Audit":
+    def done(cls) -> "Audited":
         checks = audit()
         counts = checks_by_verdict(checks)
         unpublished, as_printed, by_reading = not_computed()
@@ -139,14 +139,14 @@ class _Authors:
         return cls(len(runs), round(seconds / 3600), tuple(gpus))
 
 
-def _measured(records: Sequence[Record]) -> int:
+def cells_measured(records: Sequence[Record]) -> int:
     """How many accuracy cells of the paper have a run of exactly their settings."""
     rows = [row for table in paper.TRAINED for row in paper.rows(table)]
     return sum(isinstance(measured(row, records), Measured) for row in rows)
 
 
 @dataclass(frozen=True)
-class _Reduced:
+class Reduced:
     """The runs of the reduced protocol, whether or not they can be compared yet.
 
     Attributes:
@@ -165,7 +165,7 @@ class _Reduced:
     first: str
 
     @classmethod
-    def of(cls, found: Report) -> "_Reduced":
+    def of(cls, found: Report) -> "Reduced":
         runs = [record for record in found.records if planned.is_planned(record.settings)]
         every = [record for record in found.records if _is_reduced(record)]
         networks, seeds = len(planned.networks()), len(planned.SEEDS)

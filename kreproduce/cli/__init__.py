@@ -20,6 +20,7 @@ from kreproduce.cli import (
     network,
     plot,
     predict,
+    report,
     run,
     show,
     status,
@@ -67,6 +68,7 @@ app.command("network", cls=Command)(network.network)
 app.command("table", cls=Command)(table.table)
 app.command("audit", cls=Command)(audit.audit)
 app.command("claims", cls=Command)(claims.claims)
+app.command("report", cls=Command)(report.report)
 app.command("compare", cls=Command)(compare.compare)
 app.command("show", cls=Command)(show.show)
 app.command("predict", cls=Command)(predict.predict)

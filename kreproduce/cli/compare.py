@@ -38,9 +38,9 @@ def compare(
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png",
-            help="The picture; default: RUN-beside-REFERENCE.png. It is written over one that this "
-            "command made and nobody changed since, and over no other file.",
+            metavar="FILE",
+            help="The picture, PNG, SVG or PDF; default: RUN-beside-REFERENCE.png. It is written "
+            "over one that this command made and nobody changed since, and over no other file.",
         ),
     ] = None,
     force: Annotated[
@@ -87,14 +87,17 @@ def _compare_runs(first: str, second: str, shown: "Shown", results: Path, as_jso
 def _compare_curves(
     run: str, reference: str, output: Path | None, force: bool, results: Path, as_json: bool
 ) -> None:
-    from kreproduce.compare import curves, gaps, plot, text
+    from kreproduce.compare import curves, gaps, text
+    from kreproduce.report import charts, drawing
     from kreproduce.system import outputs
 
+    drawing.check_extra()
     both = (curves.read(curves.find(name, results)) for name in (run, reference))
     comparison = gaps.compare(*both)
     path = output or Path(f"{comparison.run.name}-beside-{comparison.reference.name}.png")
-    outputs.check_picture(path, _COMMAND, force=force)
-    outputs.write_picture(path, plot.png(comparison), _COMMAND)
+    outputs.check_output(path, _COMMAND, drawing.SUFFIXES, force=force)
+    figure = charts.curves([comparison.reference, comparison.run], "A run beside its reference")
+    outputs.write_output(path, drawing.file(figure, path.suffix.lower()), _COMMAND)
     if as_json:
         print(json.dumps(text.values(comparison) | {"picture": str(path)}, indent=2))
     else:

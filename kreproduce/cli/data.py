@@ -145,7 +145,7 @@ def show(
 
     path = output or Path(f"{dataset}.png")
     location = _location(dataset, data_dir)
-    outputs.check_picture(path, _SHOW, force=force)
+    outputs.check_output(path, _SHOW, force=force)
     source = sources.open_source(location, dataset)
     classes = len(source.class_names)
     experiment = resolve({"dataset": dataset, "ch": 16, "classes": classes, "seed": seed})
@@ -155,7 +155,7 @@ def show(
             from kreproduce.data.contact_sheet import contact_sheet
 
         sheet = contact_sheet(experiment, source, count, epoch - 1)
-    outputs.write_picture(path, sheet, _SHOW)
+    outputs.write_output(path, sheet, _SHOW)
     print(f"wrote {path}")
 
 

@@ -1,7 +1,8 @@
 """`kreproduce plot`: figures of what the runs on record measured."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,49 +10,136 @@ from kreproduce.cli.arguments import Command
 from kreproduce.errors import SettingsError
 from kreproduce.text import printable
 
-RESULTS = Path("results")
-_COMMAND = "plot frontier"
+if TYPE_CHECKING:
+    from kreproduce.claims.report import Section
+    from kreproduce.report.charts import Figure
+
+_RESULTS = Path("results")
 
 app = typer.Typer(
-    help="Draw figures from the records, as SVG files below RESULTS/claims.",
+    help="Draw figures from the records, as SVG, PNG or PDF files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-
-@app.callback()
-def _group() -> None:
-    """Without it typer would make one command of a group of one."""
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The picture, SVG, PNG or PDF by the end of its name; default: the figure's name and "
+        ".svg. It is written over one that this command made and nobody changed since, and over no "
+        "other file.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Write the picture over any other file, too.")]
+Results = Annotated[Path, typer.Option(help="Where runs are recorded.")]
 
 
 @app.command(cls=Command)
-def frontier(
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="Write the figure over any file. Without it, it is written over one that this "
-            "command made and nobody changed since, and over no other.",
-        ),
-    ] = False,
-    results: Annotated[Path, typer.Option(help="Where runs are recorded.")] = RESULTS,
-) -> None:
+def frontier(output: Output = None, force: Force = False, results: Results = _RESULTS) -> None:
     """Draw accuracy against parameters and computations, the paper's networks in grey."""
-    from kreproduce.claims import frontier, report
+
+    def figure() -> "Figure":
+        from kreproduce.report import charts
+
+        sections = _sections(results)
+        return charts.frontier(sections[0].runs if sections else None)
+
+    _draw("frontier", figure, output, force, results)
+
+
+@app.command(cls=Command)
+def curves(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Names or folders of runs, or CSV files like theirs; default: all that claims "
+            "compare.",
+        ),
+    ] = None,
+    output: Output = None,
+    force: Force = False,
+    results: Results = _RESULTS,
+) -> None:
+    """Draw the losses and accuracies of trainings by epoch, over each other."""
+
+    def figure() -> "Figure":
+        from kreproduce.compare import curves as histories
+        from kreproduce.report import charts
+
+        compared = [r.run for s in _sections(results)[:1] for r in s.runs.records.values()]
+        named = runs or sorted(compared)
+        return charts.curves([histories.read(histories.find(run, results)) for run in named])
+
+    _draw("curves", figure, output, force, results)
+
+
+@app.command(cls=Command)
+def confusion(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The name or folder of a run.")],
+    hflip: Annotated[
+        bool, typer.Option("--hflip", help="Test it with the mirror image added.")
+    ] = False,
+    output: Output = None,
+    force: Force = False,
+    results: Results = _RESULTS,
+) -> None:
+    """Draw the confusion matrix of a finished run on its test images."""
+
+    def figure() -> "Figure":
+        from kreproduce.report import charts
+        from kreproduce.runs.find import find_run
+        from kreproduce.runs.integrity import finished
+
+        record, predictions = finished(find_run(run, results))
+        names = record.data.class_names
+        matrix = predictions.confusion(len(names), "hflip" if hflip else "plain")
+        title = f"{printable(record.run)}{' with H flip' if hflip else ''}"
+        return charts.confusion(title, matrix, names)
+
+    _draw("confusion", figure, output, force, results)
+
+
+@app.command(cls=Command)
+def ablation(output: Output = None, force: Force = False, results: Results = _RESULTS) -> None:
+    """Draw by how many points the networks of each claim differ."""
+
+    def figure() -> "Figure":
+        from kreproduce.report import charts
+
+        drawn = [charts.ablation(section) for section in _sections(results)[:1]]
+        if not drawn or drawn[0] is None:
+            raise SettingsError(
+                "no two networks that a claim is about may be compared yet; kreproduce sweep "
+                "configs/reduced trains them"
+            )
+        return drawn[0]
+
+    _draw("ablation", figure, output, force, results)
+
+
+def _draw(
+    name: str, figure: "Callable[[], Figure]", output: Path | None, force: bool, results: Path
+) -> None:
+    from kreproduce.report import drawing
     from kreproduce.system import outputs
 
-    if results != RESULTS and not results.is_dir():
+    drawing.check_extra()
+    if results != _RESULTS and not results.is_dir():
         raise SettingsError(
             f"there is no folder {printable(results)} of results; leave --results out"
         )
-    path = results / "claims" / "frontier.svg"
-    report.check_free(
-        path,
-        lambda content: outputs.is_sealed_svg(content, _COMMAND),
-        f"a picture as `kreproduce {_COMMAND}` made it",
-        force=force,
-    )
-    found = report.report(results)
-    svg = frontier.svg([section.runs for section in found.sections])
-    report.put(path, outputs.sealed_svg(svg, _COMMAND))
+    path, command = output or Path(f"{name}.svg"), f"plot {name}"
+    outputs.check_output(path, command, drawing.SUFFIXES, force=force)
+    outputs.write_output(path, drawing.file(figure(), path.suffix.lower()), command)
     print(f"drawn in {path}")
+
+
+def _sections(results: Path) -> "tuple[Section, ...]":
+    """Return what the runs decide, the protocol of most runs first."""
+    from kreproduce.claims.report import report
+
+    return report(results).sections

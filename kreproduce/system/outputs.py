@@ -1,7 +1,7 @@
 """What a command leaves where its user says: over nobody else's file, and nothing if it is refused.
 
-A picture is known again by a seal, the name of the command and the SHA-256 of the rest of the
-file: a picture that anybody has changed since is no longer the command's.
+Pictures and pages are known again by a seal, the name of the command and the SHA-256 of the rest of
+the file: one that anybody has changed since is no longer the command's.
 """
 
 import contextlib
@@ -9,12 +9,12 @@ import hashlib
 import os
 import secrets
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kreproduce.errors import SettingsError, StateError, StorageError
 from kreproduce.system import disk, files
-from kreproduce.text import printable
+from kreproduce.text import alternatives, printable
 
 LARGEST = 2**28  # bytes of a file that may be a command's own
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -22,22 +22,26 @@ _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _KEYWORD = b"kreproduce\x00"
 
 
-def check_picture(path: Path, command: str, *, force: bool) -> None:
-    """Refuse, before anything slow, a place where `command` cannot or may not put a picture.
+def check_output(
+    path: Path, command: str, suffixes: Sequence[str] = (".png",), *, force: bool
+) -> None:
+    """Refuse, before anything slow, a place where `command` cannot or may not put a file.
 
     Args:
-        path: of the picture.
-        command: as `write_picture` is told.
+        path: of the file.
+        command: as `write_output` is told.
+        suffixes: in one of which its name must end, of those that `sealed` knows.
         force: whether any file may be written over.
 
     Raises:
-        SettingsError: the name does not end in .png.
+        SettingsError: the name ends otherwise.
         StateError: there is a file that `command` did not make, or that was changed since.
         StorageError: it cannot be written.
     """
-    if path.suffix.lower() != ".png":
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
         raise SettingsError(
-            f"--output {_named(path)}: the picture is a PNG; let its name end in .png"
+            f"--output {_named(path)}: let its name end in {alternatives(list(suffixes))}"
         )
     with _storage(path):
         if path.is_dir():
@@ -46,48 +50,47 @@ def check_picture(path: Path, command: str, *, force: bool) -> None:
             raise _unwritable(path, f"there is no folder {_named(path.parent)}")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise _unwritable(path, "its folder is not yours to write in")
-    if not force and not is_free(path, lambda content: is_sealed(content, command)):
+    if not force and not is_free(path, lambda content: is_sealed(content, command, suffix)):
         raise StateError(
-            f"{_named(path)} is not a picture as `kreproduce {command}` made it; choose another "
+            f"{_named(path)} is not a file as `kreproduce {command}` made it; choose another "
             "--output, or write over it with --force"
         )
 
 
-def write_picture(path: Path, png: bytes, command: str) -> None:
-    """Put a PNG file at `path`, sealed as that of `command`.
+def write_output(path: Path, content: bytes, command: str) -> None:
+    """Put a file at `path`, sealed as that of `command`.
 
     Raises:
         StorageError: the disk does not take it; what was at `path` is as it was.
     """
     with _storage(path):
-        write(path, sealed(png, command))
+        write(path, sealed(content, command, path.suffix.lower()))
 
 
-def sealed(png: bytes, command: str) -> bytes:
-    """Return a PNG file with a chunk of text before its end, by which `command` knows it again."""
-    if not png.endswith(_END):
+def sealed(content: bytes, command: str, suffix: str = ".png") -> bytes:
+    """Return a file with a few bytes at its end, by which `command` knows it again.
+
+    In a PNG they are a chunk of text before its end; in text and in a PDF, whose readers pass over
+    what follows its end, they are a comment.
+    """
+    if suffix != ".png":
+        return content + _comment(content, command, suffix)
+    if not content.endswith(_END):
         raise AssertionError("no PNG file")
-    body = png.removesuffix(_END)
-    return body + _seal(body, command) + _END
+    body = content.removesuffix(_END)
+    return body + _chunk(body, command) + _END
 
 
-def is_sealed(content: bytes, command: str) -> bool:
-    """Whether this is a picture just as `command` made it."""
-    length = len(_seal(b"", command)) + len(_END)
-    body = content[:-length]
-    return body.startswith(_SIGNATURE) and content == body + _seal(body, command) + _END
-
-
-def sealed_svg(svg: bytes, command: str) -> bytes:
-    """Return an SVG file with a comment at its end, by which `command` knows it again."""
-    return svg + _svg_seal(svg, command)
-
-
-def is_sealed_svg(content: bytes, command: str) -> bool:
-    """As `is_sealed`, of an SVG file, however its lines end."""
-    content = content.replace(b"\r\n", b"\n")
-    body = content[: -len(_svg_seal(b"", command))]
-    return b"<svg" in body and content == sealed_svg(body, command)
+def is_sealed(content: bytes, command: str, suffix: str = ".png") -> bool:
+    """Whether this is a file just as `command` made it; of text, however its lines end."""
+    if suffix == ".png":
+        length = len(_chunk(b"", command)) + len(_END)
+        body = content[:-length]
+        return body.startswith(_SIGNATURE) and content == body + _chunk(body, command) + _END
+    if suffix != ".pdf":
+        content = content.replace(b"\r\n", b"\n")
+    body = content[: -len(_comment(b"", command, suffix))]
+    return bool(body) and content == sealed(body, command, suffix)
 
 
 def is_free(path: Path, is_own: Callable[[bytes], bool]) -> bool:
@@ -159,11 +162,12 @@ def check_folder(path: Path) -> None:
     probe.unlink()
 
 
-def _svg_seal(body: bytes, command: str) -> bytes:
-    return f"<!-- kreproduce {command} {hashlib.sha256(body).hexdigest()} -->\n".encode()
+def _comment(body: bytes, command: str, suffix: str) -> bytes:
+    said = f"kreproduce {command} {hashlib.sha256(body).hexdigest()}"
+    return f"% {said}\n".encode() if suffix == ".pdf" else f"<!-- {said} -->\n".encode()
 
 
-def _seal(body: bytes, command: str) -> bytes:
+def _chunk(body: bytes, command: str) -> bytes:
     digest = hashlib.sha256(body).hexdigest()
     data = b"tEXt" + _KEYWORD + f"{command} {digest}".encode("latin-1")
     return (len(data) - 4).to_bytes(4, "big") + data + zlib.crc32(data).to_bytes(4, "big")

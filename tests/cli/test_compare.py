@@ -42,7 +42,9 @@ def test_a_run_beside_a_reference(two):
     assert "run: digits-v2, epochs 1 to 2\nreference: theirs, epochs 1 to 3\n" in result.output
     picture = "digits-v2-beside-theirs.png"
     assert result.output.endswith(f"drawn in {picture}\n")
-    assert drawn(two, picture) == ("PNG", (1210, 825))
+    kind, size = drawn(two, picture)
+    assert kind == "PNG"
+    assert min(size) > 600
 
 
 def test_as_json_into_a_file_of_choice(two):
@@ -67,7 +69,7 @@ def test_its_own_picture_is_written_over_and_no_other_file(two):
     assert path.read_bytes() != first
     path.write_bytes(first[:200] + b"!" + first[201:])
     before = tree(two.folder)
-    message = f"{path.name} is not a picture as `kreproduce compare` made it; choose another --outp"
+    message = f"{path.name} is not a file as `kreproduce compare` made it; choose another --outp"
     check(two, before, two(*arguments), 7, message)
     assert two(*arguments, "--force").code == 0
     assert drawn(two, path.name)[0] == "PNG"
@@ -111,7 +113,7 @@ REFUSED = {
     "another kind of picture": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "p.xyz"],
         2,
-        "--output p.xyz: the picture is a PNG; let its name end in .png",
+        "--output p.xyz: let its name end in .svg, .png or .pdf",
     ),
     "no folder": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "no/p.png"],
@@ -131,12 +133,12 @@ REFUSED = {
     "onto a photograph": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "photo.png"],
         7,
-        "photo.png is not a picture as `kreproduce compare` made it; choose another --output, or",
+        "photo.png is not a file as `kreproduce compare` made it; choose another --output, or",
     ),
     "onto a link": (
         ["digits-v2", "--reference", "theirs.csv", "--output", "link.png"],
         7,
-        "link.png is not a picture as",
+        "link.png is not a file as",
     ),
     "a name that is too long": (
         ["digits-v2", "--reference", "theirs.csv", "--output", f"{'x' * 300}.png"],

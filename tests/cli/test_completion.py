@@ -17,7 +17,7 @@ VARIABLE = "_KREPRODUCE_COMPLETE"
 TABLES = [*"12345678", "all", *OWN]
 FORMATS = ["text", "markdown", "csv", "latex", "json"]
 CANDIDATES = {
-    "r": ["run"],
+    "r": ["run", "report"],
     "bench ": ["steps", "table", "memory", "start-up", "parallel", "steps-per-execution"],
     "run ": [*RECIPES],
     "run cifar": ["cifar10", "cifar10-heldout"],

@@ -55,22 +55,22 @@ def test_a_picture_that_was_changed_is_nobodys():
 
 def test_what_may_be_written_over(tmp_path):
     path = tmp_path / "p.png"
-    outputs.check_picture(path, "compare", force=False)
+    outputs.check_output(path, "compare", force=False)
     assert tree(tmp_path) == {}
-    outputs.write_picture(path, png(), "compare")
-    outputs.check_picture(path, "compare", force=False)
+    outputs.write_output(path, png(), "compare")
+    outputs.check_output(path, "compare", force=False)
     with pytest.raises(StateError, match="or write over it with --force"):
-        outputs.check_picture(path, "data show", force=False)
-    outputs.check_picture(path, "data show", force=True)
+        outputs.check_output(path, "data show", force=False)
+    outputs.check_output(path, "data show", force=True)
     assert [*tree(tmp_path)] == ["p.png"]
 
 
 @pytest.mark.parametrize("target", ["own.png", "nowhere.png"])
 def test_a_link_is_somebodys(tmp_path, target):
-    outputs.write_picture(tmp_path / "own.png", png(), "compare")
+    outputs.write_output(tmp_path / "own.png", png(), "compare")
     (tmp_path / "p.png").symlink_to(target)
-    with pytest.raises(StateError, match=r"p\.png is not a picture"):
-        outputs.check_picture(tmp_path / "p.png", "compare", force=False)
+    with pytest.raises(StateError, match=r"p\.png is not a file"):
+        outputs.check_output(tmp_path / "p.png", "compare", force=False)
 
 
 def test_a_disk_that_refuses_leaves_what_was_there(tmp_path, monkeypatch):
@@ -81,7 +81,7 @@ def test_a_disk_that_refuses_leaves_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(outputs.disk, "flush", refuse)
     with pytest.raises(StorageError, match="cannot be written: No space left on device; choose"):
-        outputs.write_picture(tmp_path / "p.png", png(), "compare")
+        outputs.write_output(tmp_path / "p.png", png(), "compare")
     assert tree(tmp_path) == {"p.png": b"old"}
 
 
