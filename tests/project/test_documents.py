@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kreproduce import __version__
 from kreproduce.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
@@ -83,11 +84,24 @@ def test_a_name_of_no_file_would_be_found():
     assert OF_FILE.findall("`cli/run.py`, `run`") == [("cli/run.py", "run")]
 
 
-def test_the_citation_is_of_this_version():
+def test_the_citation_and_the_changelog_are_of_this_version():
+    """Which stands in the package, where the build reads it."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    assert citation["version"] == newest == __version__
+
+
+def test_the_citation_says_what_the_package_says():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
-    assert citation["references"][0]["doi"] in (ROOT / "README.md").read_text()
+    assert citation["license"] == project["license"]
+    assert {author["name"] for author in citation["authors"]} == {
+        author["name"] for author in project["authors"]
+    }
+    assert {*citation["keywords"]} <= {*project["keywords"]}
+    doi = citation["references"][0]["doi"]
+    assert doi in (ROOT / "README.md").read_text()
+    assert doi in project["urls"]["Paper"]
 
 
 def test_the_workflow_does_what_ci_does():
