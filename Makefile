@@ -98,6 +98,7 @@ reference: $(VENV)/ready      ## write docs/cli.md, the reference of the command
 	mv docs/cli.md.new docs/cli.md
 
 docs: $(VENV)/ready           ## the pages of docs/ and the API as a site: build/docs/index.html
+	rm -rf build/docs
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning docs build/docs
 
 check-tables: tables          ## fails if any of these is not what the records give
@@ -116,4 +117,4 @@ EXTRAS := dev
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-gpu .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-gpu .mypy_cache .pytest_cache .ruff_cache build
