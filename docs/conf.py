@@ -36,15 +36,16 @@ html_show_copyright = False
 html_show_search_summary = False  # a page that is opened as a file may not read the others
 
 
-def add_contents(_: Sphinx, docname: str, source: list[str]) -> None:
+def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
     """Give index.md the site's contents, which a forge would show as code.
 
     The pages come in the order of its last section; those that it does not name follow.
     """
     if docname == "index":
-        named = re.findall(r"\]\((\w+)\.md\)", source[0].partition("\n## The pages\n")[2])
-        pages = "\n".join([*dict.fromkeys(named), "*"])
-        source[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n\n{pages}\n```\n"
+        named = re.findall(r"\]\(([\w-]+)\.md\)", source[0].partition("\n## The pages\n")[2])
+        others = sorted(app.env.found_docs - {docname})
+        pages = "\n".join(dict.fromkeys([*named, *others]))
+        source[0] += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
 
 
 def unlink_folders(app: Sphinx, doctree: document) -> None:
