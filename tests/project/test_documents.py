@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from kreproduce import __version__
-from kreproduce.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
@@ -110,9 +109,3 @@ def test_the_workflow_does_what_ci_does():
     steps = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     assert steps == [line for line in lines if line.startswith(("make ", ".ci/"))]
-
-
-def test_the_readme_has_every_exit_code():
-    section = (ROOT / "README.md").read_text().partition("## Exit codes\n")[2].partition("## ")[0]
-    codes = re.findall(r"(?:^| · )(\d+) ", section.replace("\n", " ").strip())
-    assert {int(code) for code in codes if int(code) < 128} == {*ExitCode}

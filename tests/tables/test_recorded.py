@@ -104,7 +104,7 @@ def test_the_pages_name_every_table_of_ours_and_its_columns(name):
     assert table.rows
     text = (ROOT / "results" / "README.md").read_text()
     assert [column for column in table.rows[0] if f"`{column}`" not in text] == []
-    assert f"kreproduce table {name} " in (ROOT / "README.md").read_text()
+    assert f"kreproduce table {name} " in (ROOT / "docs" / "tables.md").read_text()
 
 
 def test_it_is_no_table_of_the_papers():
