@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import kreproduce
-
-ROOT = Path(kreproduce.__file__).parent
+ROOT = Path(__file__).parents[1] / "kreproduce"
 
 # The lowest first: a room imports from those above its line in this list, never from those below.
 # Nothing is exempt: imports inside functions and those for type checkers count, too.
