@@ -22,7 +22,7 @@ from kreproduce.paper import TrainedClaim
 Verdict = Literal["supported", "contradicted", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided")
 LEVEL = 0.05
-_ONE_SEED = "one seed decides nothing: these two networks differ so, others may not"
+_ONE_SEED = "with one seed a side the difference may be due to the seed"
 _NO_SPREAD = "how equal networks scatter is unknown: no two networks have two seeds in common"
 
 SeedsNeeded = Callable[[float], int | None]
@@ -134,7 +134,7 @@ def _compared(claim: TrainedClaim, table: Table) -> Comparison:
     if len(networks) < least:
         what = "networks" if claim.kind in ("trend", "steps") else "comparisons"
         how_many = "all" if least == len(wanted) > 1 else f"{least}"
-        why = f"not run: {', '.join(missing)}; it takes {how_many} of its {what}"
+        why = f"not run: {', '.join(missing)}; the claim needs {how_many} of its {what}"
         return Comparison(networks, missing, why=why)
     if claim.kind == "falls":
         networks = (networks[0], networks[-1])

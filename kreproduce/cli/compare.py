@@ -38,6 +38,8 @@ def compare(
     output: Annotated[
         Path | None,
         typer.Option(
+            "--output",
+            "-o",
             metavar="FILE",
             help="The picture, PNG, SVG or PDF; default: RUN-beside-REFERENCE.png. It is written "
             "over one that this command made and nobody changed since, and over no other file.",

@@ -39,7 +39,10 @@ Results = Annotated[Path, typer.Option(help="Where runs are recorded.")]
 
 @app.command(cls=Command)
 def frontier(output: Output = None, force: Force = False, results: Results = _RESULTS) -> None:
-    """Draw accuracy against parameters and computations, the paper's networks in grey."""
+    """Draw accuracy against parameters and computations, the paper's networks in grey.
+
+    Of several protocols, that of most runs is drawn; so does ablation.
+    """
 
     def figure() -> "Figure":
         from kreproduce.report import charts
@@ -56,8 +59,8 @@ def curves(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Names or folders of runs, or CSV files like theirs; default: all that claims "
-            "compare.",
+            help="Names or folders of runs, or CSV files like theirs; default: the runs of one "
+            "protocol, that of most runs.",
         ),
     ] = None,
     output: Output = None,
@@ -68,11 +71,13 @@ def curves(
 
     def figure() -> "Figure":
         from kreproduce.compare import curves as histories
-        from kreproduce.report import charts
+        from kreproduce.report import charts, page
 
-        compared = [r.run for s in _sections(results)[:1] for r in s.runs.records.values()]
-        named = runs or sorted(compared)
-        return charts.curves([histories.read(histories.find(run, results)) for run in named])
+        sections = [] if runs else _sections(results)
+        if sections:
+            return page.learning_curves(sections[0], results)
+        named = [histories.find(run, results) for run in runs or ()]
+        return charts.curves([histories.read(path) for path in named])
 
     _draw("curves", figure, output, force, results)
 

@@ -37,14 +37,15 @@ def report(
     from kreproduce.report.page import page
     from kreproduce.system import outputs
 
-    drawing.check_extra()
+    is_html = output.suffix.lower() == ".html"
+    if is_html:
+        drawing.check_extra()
     if results != _RESULTS and not results.is_dir():
         raise SettingsError(
             f"there is no folder {printable(results)} of results; leave --results out"
         )
     outputs.check_output(output, _COMMAND, formats.SUFFIXES, force=force)
     shown = page(claims.report(results), results)
-    is_html = output.suffix.lower() == ".html"
     text = formats.html(shown) if is_html else formats.markdown(shown)
     outputs.write_output(output, text.encode(), _COMMAND)
     print(f"written to {output}")

@@ -5,7 +5,8 @@ and the files that `kreproduce plot` writes are drawn from the same ones. Every 
 its unit, and legends stand below the data.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,20 @@ from kreproduce.paper import TRAINED, Row
 from kreproduce.text import printable
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import altair as alt
     import numpy as np
     from numpy.typing import NDArray
 
+    View: TypeAlias = "alt.Chart | alt.LayerChart"
+
 _BLUE, _GREY = "#1f5fa8", "#8c8c8c"
 _HEIGHT = 300  # pixels
+_FEW = 4  # epochs, of which a curve is drawn with dots
 _MOST_NAMED = 30  # classes whose images are written into a confusion matrix
+MOST_CLASSES = 100
+"""Of a confusion matrix that can be looked at."""
 _COUNTS = {
     "parameters": "trainable parameters (number)",
     "computations": "computations (multiply-adds)",
@@ -47,13 +55,13 @@ class Figure:
         name: by which files and the page's elements are called.
         title: in a line.
         about: what is to be known beside it, a sentence each.
-        views: Vega-Lite views without a width, side by side.
+        draw: makes the Vega-Lite views, without a width, side by side; it takes the extra report.
     """
 
     name: str
     title: str
     about: tuple[str, ...] = ()
-    views: "tuple[alt.Chart | alt.LayerChart, ...]" = field(default=(), repr=False)
+    draw: "Callable[[], list[View]]" = field(default=list, repr=False)
 
 
 def frontier(runs: Matched | None) -> Figure:
@@ -66,7 +74,8 @@ def frontier(runs: Matched | None) -> Figure:
     Args:
         runs: of one protocol; without, the paper's networks on CIFAR-10 stand alone.
     """
-    papers = f"the paper{'' if runs and runs.is_papers else ' (another protocol)'}, one run each"
+    is_papers = runs is None or runs.is_papers
+    papers = f"the paper{'' if is_papers else ' (another protocol)'}, one run each"
     measured = f"measured, seeds: {_seeds(runs)}" if runs else ""
     values = [
         {
@@ -77,10 +86,15 @@ def frontier(runs: Matched | None) -> Figure:
         }
         for row in _printed(runs)
     ]
-    values += [{"of": measured, **row} for row in _measured(runs)] if runs else []
+    ours = sorted(_measured(runs), key=lambda row: row["parameters"]) if runs else []
+    # Names of neighbours stand above and below in turn.
+    values += [{"of": measured, "above": i % 2 == 0, **row} for i, row in enumerate(ours)]
     about = (
         (
-            "Computations are counted as the paper counts them.",
+            "Computations are as the paper counts them."
+            if is_papers
+            else "The computations measured are those of the network trained, at its own input "
+            "size; the paper's are as it counts them, the plain network's at 224x224.",
             "Bars are 95% intervals of a network's accuracy over seeds and test images, by the "
             "scatter pooled over all networks; with one seed there are none.",
             "They do not tell two networks apart: differences at the same seeds and images, which "
@@ -90,10 +104,10 @@ def frontier(runs: Matched | None) -> Figure:
         else ("No runs that may be compared are on record: the paper's networks stand alone.",)
     )
     title = f"Accuracy against size: {runs.protocol}" if runs else "Accuracy against size"
-    views = tuple(
-        _frontier(values, count, [papers, measured][: 1 + bool(runs)]) for count in _COUNTS
+    kinds = [papers, measured][: 1 + bool(runs)]
+    return Figure(
+        "frontier", title, about, lambda: [_frontier(values, count, kinds) for count in _COUNTS]
     )
-    return Figure("frontier", title, about, views)
 
 
 def _frontier(values: list[dict[str, Any]], count: str, kinds: list[str]) -> "alt.LayerChart":
@@ -127,7 +141,10 @@ def _frontier(values: list[dict[str, Any]], count: str, kinds: list[str]) -> "al
             rules = bars.mark_rule(color=_BLUE, strokeWidth=1.5)
             layers.append(rules.encode(x, alt.Y("low:Q"), alt.Y2("high:Q")))
         layers += [
-            ours.mark_text(dy=-11, fontSize=11, color="#1b1b1b").encode(x, y, text="network:N"),
+            ours.transform_filter(alt.datum.above == above)
+            .mark_text(dy=-11 if above else 14, fontSize=11, color="black")
+            .encode(x, y, text="network:N")
+            for above in {row["above"] for row in values if "above" in row}
         ]
     return alt.LayerChart(layer=layers).properties(height=_HEIGHT)
 
@@ -168,8 +185,17 @@ def _printed(runs: Matched | None) -> list[Row]:
     ]
 
 
-def curves(trainings: Sequence[Curves], title: str = "Learning curves") -> Figure:
+def curves(
+    trainings: Sequence[Curves],
+    title: str = "Learning curves",
+    networks: Sequence[str] | None = None,
+) -> Figure:
     """Draw trainings over each other, a view per metric that any of them has, all epochs.
+
+    Args:
+        trainings: at least one.
+        title: of the figure.
+        networks: what each is of, by which they are coloured; by default each has its own colour.
 
     Raises:
         SettingsError: there is none.
@@ -177,45 +203,70 @@ def curves(trainings: Sequence[Curves], title: str = "Learning curves") -> Figur
     if not trainings:
         raise SettingsError("there is no training to draw; name a run, as kreproduce status lists")
     names = _apart([printable(training.name) for training in trainings])
+    colours = names if networks is None else list(networks)
     metrics = [metric for metric in METRICS if any(metric in t.values for t in trainings)]
-    views = tuple(_curve(trainings, names, metric) for metric in metrics)
-    return Figure("curves", title, (), views)
+    about = tuple(note for training in trainings for note in training.notes)
+    return Figure(
+        "curves",
+        title,
+        about,
+        lambda: [_curve(trainings, names, colours, metric) for metric in metrics],
+    )
 
 
-def _curve(trainings: Sequence[Curves], names: list[str], metric: str) -> "alt.Chart":
+def _curve(
+    trainings: Sequence[Curves], names: list[str], colours: list[str], metric: str
+) -> "alt.LayerChart":
     import altair as alt
 
     scale = 100 if "accuracy" in metric else 1
     values = [
-        {"training": name, "epoch": epoch, "value": scale * value}
-        for name, training in zip(names, trainings, strict=True)
+        {
+            "training": name,
+            "network": colour,
+            "epoch": epoch,
+            "value": scale * value,
+            "few": len(training.epochs) < _FEW,
+        }
+        for name, colour, training in zip(names, colours, trainings, strict=True)
         for epoch, value in zip(training.epochs, training.values.get(metric, ()), strict=False)
     ]
     # Losses of the first epochs are many times those of the last.
     is_log = scale == 1 and all(min(t.values.get(metric, (1,))) > 0 for t in trainings)
-    y_scale = alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False)
-    return (
-        _chart(values)
-        # A curve of a few epochs is dots, and hardly a line.
-        .mark_line(strokeWidth=1.5, point=max(len(t.epochs) for t in trainings) < 4)
-        .encode(
-            alt.X(
-                "epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=_exact()
-            ),
-            alt.Y("value:Q", title=_TITLES[metric], scale=y_scale),
-            alt.Color("training:N", title=None, sort=names, legend=_legend()),
-            tooltip=["training:N", "epoch:Q", alt.Tooltip("value:Q", title=metric, format=".4f")],
-        )
-        .properties(height=_HEIGHT)
+    shades = list(dict.fromkeys(colours))
+    base = _chart(values).encode(
+        alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=_exact()),
+        alt.Y(
+            "value:Q",
+            title=_TITLES[metric],
+            scale=alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False),
+        ),
+        alt.Color(
+            "network:N",
+            title=None,
+            sort=shades,
+            scale=alt.Scale(scheme="tableau10" if len(shades) <= 10 else "tableau20"),
+            legend=_legend(),
+        ),
+        alt.Detail("training:N"),
+        tooltip=["training:N", "epoch:Q", alt.Tooltip("value:Q", title=metric, format=".4f")],
     )
+    layers = [base.mark_line(strokeWidth=1.5)]
+    if any(row["few"] for row in values):  # hardly a line
+        layers.append(base.transform_filter("datum.few").mark_circle(size=40, opacity=1))
+    return alt.LayerChart(layer=layers).properties(height=_HEIGHT)
 
 
 def _apart(names: list[str]) -> list[str]:
-    """Return names of which no two are equal: the second of them says so."""
-    return [
-        f"{name} ({names[:i].count(name) + 1})" if name in names[:i] else name
-        for i, name in enumerate(names)
-    ]
+    """Return names of which no two are equal: what was there before is numbered."""
+    found: list[str] = []
+    for name in names:
+        new, number = name, 1
+        while new in found or (number > 1 and new in names):
+            number += 1
+            new = f"{name} ({number})"
+        found.append(new)
+    return found
 
 
 def confusion(
@@ -228,9 +279,15 @@ def confusion(
         matrix: sums over as many seeds.
         classes: their names.
         seeds: how many runs are in it.
-    """
-    import altair as alt
 
+    Raises:
+        SettingsError: there are too many classes.
+    """
+    if len(classes) > MOST_CLASSES:
+        raise SettingsError(
+            f"a matrix of {len(classes):,} classes is too large to look at ({MOST_CLASSES} at "
+            "most); kreproduce show has the most frequent confusions"
+        )
     names = _apart([printable(name, 40) for name in classes])
     totals = matrix.sum(axis=1)
     values = [
@@ -243,9 +300,25 @@ def confusion(
         for i in range(len(names))
         for j in range(len(names))
     ]
+    about = (
+        f"Test images, summed over {seeds} runs of different seeds."
+        if seeds > 1
+        else "Test images."
+    )
+    return Figure("confusion", title, (about,), lambda: [_matrix(values, names)])
+
+
+def _matrix(values: list[dict[str, Any]], names: list[str]) -> "alt.LayerChart":
+    import altair as alt
+
     base = _chart(values).encode(
-        alt.X("predicted:N", title="predicted class", sort=names, axis=alt.Axis(labelAngle=-45)),
-        alt.Y("true:N", title="true class", sort=names),
+        alt.X(
+            "predicted:N",
+            title="predicted class",
+            sort=names,
+            axis=alt.Axis(labelAngle=-45, labelOverlap=True),
+        ),
+        alt.Y("true:N", title="true class", sort=names, axis=alt.Axis(labelOverlap=True)),
     )
     share = alt.Color(
         "share:Q",
@@ -256,17 +329,11 @@ def confusion(
     tooltip = ["true:N", "predicted:N", "images:Q", alt.Tooltip("share:Q", format=".2f")]
     layers: list[Any] = [base.mark_rect().encode(share, tooltip=tooltip)]
     if len(names) <= _MOST_NAMED:
-        dark = alt.condition(alt.datum.share > 55, alt.value("white"), alt.value("#1b1b1b"))
+        # White from where it is the better to read.
+        dark = alt.condition(alt.datum.share > 73, alt.value("white"), alt.value("black"))
         layers.append(base.mark_text(fontSize=10).encode(text="images:Q", color=dark))
-    view = alt.LayerChart(layer=layers).properties(
-        height=max(_HEIGHT, 26 * min(len(names), _MOST_NAMED))
-    )
-    about = (
-        f"Test images, summed over {seeds} runs of different seeds."
-        if seeds > 1
-        else "Test images."
-    )
-    return Figure("confusion", title, (about,), (view,))
+    height = max(_HEIGHT, 26 * min(len(names), _MOST_NAMED))
+    return alt.LayerChart(layer=layers).properties(height=height)
 
 
 def summed(matrices: "Iterable[NDArray[np.int64]]") -> "NDArray[np.int64]":
@@ -280,19 +347,39 @@ def summed(matrices: "Iterable[NDArray[np.int64]]") -> "NDArray[np.int64]":
 
 def ablation(section: Section) -> Figure | None:
     """Draw what the claims' comparisons came to, in points of accuracy; None without any."""
-    import altair as alt
-
-    found = Report((section,), (), (), ())
-    values: list[Mapping[str, Any]] = [
-        {**row, "name": f"{row['code']}: {row['comparison']}"}
-        for row in rows(found)
+    margins = {decision.claim.code: decision.claim.margin for decision in section.decisions}
+    every = list(rows(Report((section,), (), (), ())))
+    values = [
+        {
+            **row,
+            "name": "|".join(textwrap.wrap(f"{row['code']}: {row['comparison']}", 24)),
+            "least": -margins[row["code"]],
+        }
+        for row in every
         if row["difference"] is not None
     ]
     if not values:
         return None
+    left_out = [row["code"] for row in every if row["difference"] is None]
+    about = [
+        "Black ticks: what the difference has to exceed, 0 or, where an accuracy is said to be "
+        "kept, -1 point.",
+        "Bars are 95% intervals, not adjusted for the number of claims; a comparison with one seed "
+        "a side has none, and is undecided.",
+    ]
+    if left_out:
+        about.append(f"Without a difference: {', '.join(left_out)}.")
+    title = f"The claims' comparisons: {section.runs.protocol}"
+    return Figure("ablation", title, tuple(about), lambda: [_differences(values)])
+
+
+def _differences(values: list[dict[str, Any]]) -> "alt.LayerChart":
+    import altair as alt
+
     names = [value["name"] for value in values]
+    axis = alt.Axis(labelLimit=0, labelExpr="split(datum.label, '|')")
     base = _chart(values).encode(
-        alt.Y("name:N", title="claim and comparison", sort=names, axis=alt.Axis(labelLimit=170))
+        alt.Y("name:N", title="claim and comparison", sort=names, axis=axis)
     )
     x = alt.X("difference:Q", title="difference (points)", axis=alt.Axis(tickCount=6))
     colour = alt.Color(
@@ -301,7 +388,6 @@ def ablation(section: Section) -> Figure | None:
         scale=alt.Scale(domain=list(_VERDICTS), range=list(_VERDICTS.values())),
         legend=_legend(),
     )
-    zero = _chart([{"difference": 0}]).mark_rule(strokeDash=[4, 4])
     shown = [
         "code:N",
         "claim:N",
@@ -309,16 +395,16 @@ def ablation(section: Section) -> Figure | None:
         alt.Tooltip("difference:Q", format="+.2f"),
         "seeds:Q",
     ]
-    layers = [zero.encode(x), base.mark_circle(size=70, opacity=1).encode(x, colour, tooltip=shown)]
+    layers = [
+        base.mark_tick(color="black", thickness=2, size=20).encode(alt.X("least:Q")),
+        base.mark_circle(size=70, opacity=1).encode(x, colour, tooltip=shown),
+    ]
     if any(value["low"] is not None for value in values):  # of nothing Vega warns
         bars = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=2)
         layers.append(bars.encode(alt.X("low:Q"), alt.X2("high:Q"), colour))
-    view = alt.LayerChart(layer=layers).properties(height=max(80, 34 * len(values)))
-    about = (
-        "Bars are 95% intervals, not adjusted for the number of claims; a comparison with one seed "
-        "a side has none, and is undecided.",
-    )
-    return Figure("ablation", f"The claims' comparisons: {section.runs.protocol}", about, (view,))
+    lines = max(name.count("|") + 1 for name in names)
+    height = max(80, (14 * lines + 16) * len(values))
+    return alt.LayerChart(layer=layers).properties(height=height)
 
 
 def _chart(values: Sequence[Mapping[str, Any]]) -> "alt.Chart":

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ _CONFIG = {
     "font": "Liberation Sans, Arial, sans-serif",  # the first one comes with vl-convert
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
     "legend": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
-    "title": {"fontSize": 13, "anchor": "start", "fontWeight": "normal"},
+    "title": {"fontSize": 13, "anchor": "start", "fontWeight": "normal", "subtitleFontSize": 11},
     "view": {"stroke": "#cccccc"},
 }
 
@@ -46,10 +47,14 @@ def file(figure: Figure, suffix: str) -> bytes:
     """
     import altair as alt
 
-    views = [view.properties(width=_WIDTH) for view in figure.views]
+    views = [view.properties(width=_WIDTH) for view in figure.draw()]
     chart = alt.concat(*views, columns=2) if len(views) > 1 else views[0]
-    lines = _wrapped(figure.title, 60 * min(len(views), 2))
-    return _converted(suffix)(_specification(chart.properties(title=lines)))
+    width = 60 * min(len(views), 2)  # characters
+    title = alt.TitleParams(
+        textwrap.wrap(figure.title, width),
+        subtitle=textwrap.wrap(" ".join(figure.about), width + 15),
+    )
+    return _converted(suffix)(_specification(chart.properties(title=title)))
 
 
 def svg(view: "alt.Chart | alt.LayerChart", name: str) -> str:
@@ -64,8 +69,8 @@ def svg(view: "alt.Chart | alt.LayerChart", name: str) -> str:
 
 def specification(view: "alt.Chart | alt.LayerChart") -> str:
     """Return one view as JSON for Vega's own viewer: as wide as there is room."""
-    # "</" would end the element of the page that it stands in.
-    return json.dumps(_specification(view.properties(width="container"))).replace("</", "<\\/")
+    # "<" could end the element of the page that it stands in, or begin another.
+    return json.dumps(_specification(view.properties(width="container"))).replace("<", "\\u003c")
 
 
 def viewer() -> str:
@@ -108,9 +113,3 @@ def _to_svg(specification: dict[str, Any], name: str) -> str:
         new = f"{name}-{number}"
         text = text.replace(f'id="{part}"', f'id="{new}"').replace(f"#{part})", f"#{new})")
     return text
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width)

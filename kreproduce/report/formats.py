@@ -34,7 +34,7 @@ def html(page: Page) -> str:
     def views(figure: Figure) -> list[_View]:
         return [
             _View(drawing.specification(view), drawing.svg(view, f"view{next(numbers)}"))
-            for view in figure.views
+            for view in figure.draw()
         ]
 
     return template.render(page=page, views=views, viewer=drawing.viewer()) + "\n"
@@ -42,34 +42,34 @@ def html(page: Page) -> str:
 
 def markdown(page: Page) -> str:
     """Return the report as Markdown, for a terminal or a forge; figures by their titles."""
-    lines = [f"# {page.title}", page.verdict]
+    lines = [f"# {_text(page.title)}", _text(page.verdict)]
     for part in page.parts:
         lines += _part(part, 2)
     return "\n\n".join(lines) + "\n"
 
 
 def _part(part: Part, level: int) -> Iterator[str]:
-    yield f"{'#' * level} {part.heading}"
-    yield from part.text
+    yield f"{'#' * level} {_text(part.heading)}"
+    yield from map(_text, part.text)
     if part.points:
-        yield "\n".join(f"- {point}" for point in part.points)
+        yield "\n".join(f"- {_text(point)}" for point in part.points)
     for figure in part.figures:
-        said = " ".join(figure.about)
-        yield f"*Figure in the HTML report: {figure.title}.*" + (f" {said}" if said else "")
+        yield f"Figure in the HTML report: {_text(' '.join([figure.title + '.', *figure.about]))}"
     for table in part.tables:
-        yield f"**{table.title}**"
+        yield f"**{_text(table.title)}**"
         yield _rows(table)
         if table.notes:
-            yield "\n".join(f"- {note}" for note in table.notes)
+            yield "\n".join(f"- {_text(note)}" for note in table.notes)
     for smaller in part.parts:
         yield from _part(smaller, level + 1)
 
 
 def _rows(table: Table) -> str:
     rule = ["---:" if right else "---" for right in table.numbers]
-    rows = [table.headings, tuple(rule), *table.rows]
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
+    rows = [list(map(_text, row)) for row in (table.headings, *table.rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))
 
 
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+def _text(text: str) -> str:
+    """Return text of any origin as Markdown that shows it as it is."""
+    return "".join(f"\\{mark}" if mark in "\\`*_[]<>|&#~$" else mark for mark in text)

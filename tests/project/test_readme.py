@@ -35,6 +35,16 @@ def test_it_calls_no_claim_decided_that_is_not_and_none_undecided_that_is():
     assert ("none is decided yet" in README) == (verdicts <= {"undecided"})
 
 
+def test_it_says_what_is_on_record():
+    settings = [
+        json.loads(path.read_bytes())["settings"]
+        for path in (ROOT / "results" / "runs").glob("*/record.json")
+    ]
+    assert "so far two shortened trainings are on record, none of V2" in README
+    assert len(settings) == 2
+    assert "v2" not in {one["variant"] for one in settings}
+
+
 def test_it_says_that_no_accuracy_of_the_paper_is_measured_as_long_as_none_is():
     report = (ROOT / "docs" / "reproduction.md").read_text("utf-8")
     assert ("no such run is on record" in README) == (

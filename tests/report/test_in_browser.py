@@ -78,7 +78,7 @@ for (const view of document.querySelectorAll('.live svg')) {
   for (const text of view.querySelectorAll('text')) {
     const box = text.getBoundingClientRect();
     const outside = box.left < whole.left - 1 || box.right > whole.right + 1;
-    if (outside) cut.push(text.textContent);
+    if (outside || text.textContent.includes('…')) cut.push(text.textContent);
   }
 }
 return cut;
