@@ -32,9 +32,9 @@ BEYOND = (
 NOTES = (
     "Verdicts are of the claims listed, one family a protocol, at 5% after Holm's adjustment; "
     "intervals are 95% each and are not adjusted. A comparison with one seed a side is undecided.",
-    "Intervals hold the scatter over seeds, pooled over all networks of the protocol, and that "
-    "of the test images; Page's test of a trend, the paired t and the bootstrap hold that over "
-    "seeds alone, for these test images.",
+    "Intervals account for the scatter over seeds, pooled over all networks of the protocol, and "
+    "for that of the test images; Page's test of a trend, the paired t test and the bootstrap "
+    "account for the seeds alone, so they speak of these test images.",
     "Seeds vary initialisation, order and augmentation, not the division of the images, and the "
     "epoch tested was chosen on the validation images.",
     "Verdicts looked at more than once, while seeds are added, are wrong more often than 5%: "

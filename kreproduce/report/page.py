@@ -291,10 +291,17 @@ def _audit() -> Part:
         }
         for finding in paper.findings()
     ]
-    said = ", ".join(f"{number} {name}" for name, number in counts.items())
+    equal, different = counts.pop("equal"), counts.pop("different")
+    explained = ", ".join(f"{number} × {name}" for name, number in counts.items())
+    said = (
+        f"{equal + different + sum(counts.values())} checks: {equal} hold as printed, "
+        f"{sum(counts.values())} do not and are explained by a finding below ({explained}), "
+        f"{different} are unexplained. One finding may explain several checks; `kreproduce audit` "
+        "repeats them all."
+    )
     return Part(
         "Audit of the paper",
-        (f"{sum(counts.values())} checks: {said}. `kreproduce audit` repeats them.",),
+        (said,),
         tables=(Table.of("Findings", shown, left=tuple(shown[0])),),
     )
 
