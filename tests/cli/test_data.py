@@ -212,17 +212,17 @@ CHECK = {
 SHOW = CHECK | {
     "no png": (
         2,
-        "the picture is a PNG; let its name end in .png",
+        "let its name end in .png",
         ["digits", "--output", "x.jpg"],
     ),
     "a folder": (5, "d.png cannot be written: it is a folder", ["digits", "--output", "d.png"]),
     "no such folder": (5, "there is no folder away", ["digits", "--output", "away/x.png"]),
     "a photograph": (
         7,
-        "photo.png is not a picture as `kreproduce data show` made it; choose another --output, or",
+        "photo.png is not a file as `kreproduce data show` made it; choose another --output, or",
         ["digits", "--output", "photo.png"],
     ),
-    "the default's name": (7, "digits.png is not a picture as", ["digits"]),
+    "the default's name": (7, "digits.png is not a file as", ["digits"]),
     "below a file": (5, "there is no folder file", ["digits", "--output", "file/x.png"]),
 }
 
