@@ -127,11 +127,15 @@ def _wait(
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK)
-            return
+        ended = process.returncode is not None
         received = _received(scratch)
-        if received is None or received > latest:  # it has yet to begin, or goes on
-            latest, since = received or 0, time.monotonic()
+        if received is None and not ended:  # it has yet to begin
+            latest, since = 0, time.monotonic()
+        elif received is not None and received > latest:
+            latest, since = received, time.monotonic()
         watch.downloading(min(latest, archive.size), archive.size)
+        if ended:  # and what came last has been said, too
+            return
         if time.monotonic() - since > _SILENCE:
             raise DataError(
                 f"{_host(archive)} has sent nothing for {_SILENCE:.0f} s, after {_bytes(latest)} "
