@@ -127,14 +127,11 @@ def _wait(
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_LOOK)
-        ended = process.returncode is not None
         received = _received(scratch)
-        if received is None and not ended:  # it has yet to begin
-            latest, since = 0, time.monotonic()
-        elif received is not None and received > latest:
-            latest, since = received, time.monotonic()
+        if received is None or received > latest:  # it has yet to begin, or goes on
+            latest, since = received or 0, time.monotonic()
         watch.downloading(min(latest, archive.size), archive.size)
-        if ended:  # and what came last has been said, too
+        if process.returncode is not None:  # and what came last has been said, too
             return
         if time.monotonic() - since > _SILENCE:
             raise DataError(

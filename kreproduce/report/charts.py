@@ -193,15 +193,10 @@ def curves(
     """Draw trainings over each other, a view per metric that any of them has, all epochs.
 
     Args:
-        trainings: at least one.
+        trainings: of none there is no view.
         title: of the figure.
         networks: what each is of, by which they are coloured; by default each has its own colour.
-
-    Raises:
-        SettingsError: there is none.
     """
-    if not trainings:
-        raise SettingsError("there is no training to draw; name a run, as kreproduce status lists")
     names = _apart([printable(training.name) for training in trainings])
     colours = names if networks is None else list(networks)
     metrics = [metric for metric in METRICS if any(metric in t.values for t in trainings)]

@@ -42,12 +42,19 @@ def file(figure: Figure, suffix: str) -> bytes:
     """Return a figure as the content of a file whose name ends so; equal data give equal SVGs.
 
     Args:
-        figure: it has at least one view.
+        figure: to draw.
         suffix: of `SUFFIXES`.
+
+    Raises:
+        SettingsError: there is nothing in it.
     """
     import altair as alt
 
     views = [view.properties(width=_WIDTH) for view in figure.draw()]
+    if not views:
+        raise SettingsError(
+            "there is no training to draw; name a run, as kreproduce status lists them"
+        )
     chart = alt.concat(*views, columns=2) if len(views) > 1 else views[0]
     width = 60 * min(len(views), 2)  # characters
     title = alt.TitleParams(

@@ -19,6 +19,7 @@ from kreproduce.tables import NUMBERS, Contents, build
 from kreproduce.text import duration, printable
 
 TITLE = "kreproduce: what was reproduced of kEffNet-B0 V2"
+_NO_RUNS = "No runs that may be compared are on record."
 
 
 @dataclass(frozen=True)
@@ -229,20 +230,15 @@ def _table(contents: Contents) -> Table:
 
 def _learning_curves(found: Report, results: Path) -> Part:
     figures = tuple(learning_curves(section, results) for section in found.sections)
-    text = () if figures else ("No runs that may be compared are on record.",)
-    return Part("Learning curves", text, figures=figures)
+    return Part("Learning curves", () if figures else (_NO_RUNS,), figures=figures)
 
 
 def learning_curves(section: Section, results: Path) -> Figure:
-    """Return the curves of all runs of a protocol, coloured by network.
-
-    Raises:
-        SettingsError: none of their histories can be read.
-    """
+    """Return the curves of all runs of a protocol, coloured by network."""
     runs, networks, notes = [], [], []
     for (label, seed), record in _sorted(section):
         try:
-            read = curves.read(curves.find(record.run, results))
+            read = curves.read(results / "runs" / record.run / "history.csv")
         except DataError as error:
             notes.append(f"Not drawn: {label}, seed {seed}: {error}.")
             continue
@@ -253,7 +249,7 @@ def learning_curves(section: Section, results: Path) -> Figure:
 
 
 def _confusions(found: Report, results: Path) -> Part:
-    figures = []
+    figures, too_large = [], []
     for section in found.sections:
         by_label: dict[str, list[tuple[Record, Predictions]]] = {}
         for (label, _), record in _sorted(section):
@@ -263,12 +259,13 @@ def _confusions(found: Report, results: Path) -> Part:
             by_label.setdefault(label, []).append((record, made))
         for label, runs in by_label.items():
             names = runs[0][0].data.class_names
+            title = f"{label}: {section.runs.protocol}"
             if len(names) > charts.MOST_CLASSES:
+                too_large.append(f"Not drawn, for its {len(names):,} classes: {title}.")
                 continue
             matrix = charts.summed(made.confusion(len(names)) for _, made in runs)
-            title = f"{label}: {section.runs.protocol}"
             figures.append(charts.confusion(title, matrix, names, len(runs)))
-    text = () if figures else ("No runs that may be compared are on record.",)
+    text = tuple(too_large) if found.sections else (_NO_RUNS,)
     return Part("Confusion matrices", text, figures=tuple(figures))
 
 
@@ -351,10 +348,3 @@ def _signed(value: float | None) -> str:
 
 def _between(low: float | None, high: float | None) -> str:
     return "—" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
-
-
-def outline(parts: Sequence[Part]) -> Iterator[str]:
-    """Yield the headings of all parts, from the first to the last."""
-    for part in parts:
-        yield part.heading
-        yield from outline(part.parts)

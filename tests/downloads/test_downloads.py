@@ -241,6 +241,26 @@ def test_a_terminal_is_shown_a_bar_in_bytes(host, data):
     assert "url/s" not in text  # as TFDS' own bars have
 
 
+def test_what_came_last_is_said(host, data, monkeypatch):
+    """However seldom it is looked at, as on a busy machine."""
+    monkeypatch.setattr(download, "_LOOK", 60.0)
+    host.manner = "broken"
+    said = []
+
+    class Watch:
+        def downloading(self, received, size):
+            said.append((received, size))
+
+        def preparing(self):
+            raise AssertionError("nothing is there to be prepared")
+
+    with pytest.raises(DataError):
+        prepare("cifar10", data, Watch())
+    assert len(said) == 1
+    received, size = said[0]
+    assert 0 < received < size
+
+
 def test_a_host_that_falls_silent(host, data, monkeypatch):
     host.manner = "silent"
     monkeypatch.setattr(download, "_SILENCE", 5.0)

@@ -179,7 +179,7 @@ def test_any_name_can_be_drawn(name):
 
 def test_no_curves_are_refused():
     with pytest.raises(SettingsError, match="there is no training to draw"):
-        charts.curves([])
+        drawing.file(charts.curves([]), ".svg")
 
 
 def test_a_confusion_matrix_has_every_cell():

@@ -3,15 +3,22 @@
 import csv
 import json
 import re
+import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from claims.test_report import put
+from helpers import simulated as simulation
 from report.test_charts import curves, data
 
 from kreproduce.claims import report as claims
+from kreproduce.errors import DataError
 from kreproduce.report import charts, formats
-from kreproduce.report.page import Page, Part, Table, outline, page
+from kreproduce.report import page as page_module
+from kreproduce.report.page import Page, Part, Table, page
 from kreproduce.runs.records import read_predictions
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +28,13 @@ RESULTS = ROOT / "results"
 @pytest.fixture(scope="module")
 def shown():
     return page(claims.report(RESULTS), RESULTS)
+
+
+def headings(parts):
+    """Of all parts, from the first to the last."""
+    for part in parts:
+        yield part.heading
+        yield from headings(part.parts)
 
 
 def part(shown, heading):
@@ -68,25 +82,22 @@ def test_the_tables_are_those_in_git(shown):
 
 def test_the_claims_are_those_in_git(shown):
     found = json.loads((RESULTS / "claims" / "claims.json").read_text("utf-8"))
-    tables = [
-        table
+    drawn = {
+        (smaller.heading, row[0]): dict(zip(table.headings, row, strict=True))
         for smaller in part(shown, "The paper's claims about accuracy").parts
         for table in smaller.tables
-    ]
-    drawn = {
-        row[0]: dict(zip(table.headings, row, strict=True))
-        for table in tables
         for row in table.rows
     }
-    for row in [row for one in found["protocols"] for row in one["claims"]] + found["without_runs"]:
-        cells = drawn[row["code"]]
+    rows = [(one["protocol"], row) for one in found["protocols"] for row in one["claims"]]
+    for heading, row in rows + [("Claims without runs", row) for row in found["without_runs"]]:
+        cells = drawn[heading, row["code"]]
         assert (cells["claim"], cells["verdict"]) == (row["claim"], row["verdict"])
         if row["difference"] is not None:
             assert float(cells["difference (points)"]) == pytest.approx(row["difference"], abs=5e-3)
             assert int(cells["seeds"]) == row["seeds"]
     for one in found["protocols"]:
         for network in one["networks"]:
-            cells = drawn[network["network"]]
+            cells = drawn[one["protocol"], network["network"]]
             assert float(cells["accuracy (%)"]) == network["accuracy"]
             assert int(cells["parameters"].replace(",", "")) == network["parameters"]
 
@@ -145,6 +156,62 @@ def test_without_runs_it_says_so(tmp_path):
     assert formats.html(shown)
 
 
+@pytest.fixture
+def simulated(tmp_path):
+    """Eleven networks of one seed, and the results that they lie in."""
+    put(tmp_path, simulation.table(np.random.default_rng(1), 1, 0.4, images=2_000))
+    return claims.report(tmp_path), tmp_path
+
+
+@pytest.mark.parametrize("unreadable", [1, 11])
+def test_a_history_that_cannot_be_read_is_named_and_the_rest_is_there(
+    simulated, monkeypatch, unreadable
+):
+    left = iter(range(unreadable))
+
+    def read(path):
+        if next(left, None) is not None:
+            raise DataError(f"{path.name} is odd")
+        return curves(loss=[2.0, 1.0])
+
+    monkeypatch.setattr(page_module.curves, "read", read)
+    (figure,) = part(page(*simulated), "Learning curves").figures
+    assert sum("history.csv is odd" in line for line in figure.about) == unreadable
+    drawn = {row["training"] for view in figure.draw() for row in data(view)}
+    assert len(drawn) == 11 - unreadable
+
+
+def test_matrices_that_are_too_large_are_named(simulated, monkeypatch):
+    monkeypatch.setattr(charts, "MOST_CLASSES", 9)
+    found = part(page(*simulated), "Confusion matrices")
+    assert found.figures == ()
+    assert len(found.text) == 11
+    assert all("Not drawn, for its 10 classes: " in line for line in found.text)
+
+
+def test_claims_that_protocols_disagree_on_are_counted_once(simulated):
+    found, _ = simulated
+    (section,) = found.sections
+    one, other = (
+        replace(
+            section,
+            decisions=tuple(replace(decision, verdict=verdict) for decision in section.decisions),
+        )
+        for verdict in ("supported", "contradicted")
+    )
+    said = page_module.verdict(replace(found, sections=(one, other)))
+    assert (
+        "support 0, contradict 0, support in one protocol and contradict in another 13 and leave "
+        "3 undecided"
+    ) in said
+
+
+def test_markdown_takes_no_extra(simulated, monkeypatch):
+    for name in ("altair", "vl_convert"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert "## Learning curves" in formats.markdown(page(*simulated))
+
+
 class Elements(HTMLParser):
     """The text, the addresses and the headings of a page."""
 
@@ -173,7 +240,7 @@ def test_the_html_says_all_that_the_markdown_does(shown):
     found = Elements()
     found.feed(formats.html(shown))
     text = " ".join(filter(None, found.text))
-    for heading in (shown.title, *outline(shown.parts)):
+    for heading in (shown.title, *headings(shown.parts)):
         assert heading in text
     assert shown.verdict in text
     markdown = formats.markdown(shown)
@@ -190,9 +257,9 @@ def test_the_html_says_all_that_the_markdown_does(shown):
 def test_what_a_run_is_called_is_no_html():
     """Nor Markdown: whatever stands in a record, it is text."""
     name = "<!--<script>alert(1)</script>|*x*[a](b)"
-    table = Table.of(name, [{name: name}], left=())
+    wanted = Table.of(name, [{name: name}], left=())
     figure = charts.curves([curves(name, loss=[1.0, 2.0])], name)
-    part = Part(name, (name,), (name,), (figure,), (table,))
+    part = Part(name, (name,), (name,), (figure,), (wanted,))
     html = formats.html(Page(name, name, (part,)))
     assert "<!--" not in html.partition("<body>")[2].partition('<script type="module">')[0]
     assert "<script>alert" not in html
