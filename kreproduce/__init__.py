@@ -7,6 +7,8 @@ What a Python caller wants, each imported when it is first used:
 - `load`: a trained network, from a run or a model file, to classify images with.
 - `table`: a table of the paper, recomputed and with what was measured.
 - `Architecture`, `build`, `fold`: a network, as a Keras model, and its faster inference form.
+- `group_pointwise`: a copy of any Keras model with the method applied; `grouping_report`: what that
+  would do.
 """
 
 from importlib import import_module
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kreproduce.experiment.settings import resolve
     from kreproduce.export.load import load
+    from kreproduce.network.any_model.group import group_pointwise, grouping_report
     from kreproduce.network.architecture import Architecture
     from kreproduce.network.inference import fold
     from kreproduce.network.model import build
@@ -22,12 +25,24 @@ if TYPE_CHECKING:
     from kreproduce.training.run_experiment import run_experiment
 
 __version__ = "0.1.0"
-__all__ = ["Architecture", "build", "fold", "load", "resolve", "run_experiment", "table"]
+__all__ = [
+    "Architecture",
+    "build",
+    "fold",
+    "group_pointwise",
+    "grouping_report",
+    "load",
+    "resolve",
+    "run_experiment",
+    "table",
+]
 
 _MODULES = {
     "Architecture": "kreproduce.network.architecture",
     "build": "kreproduce.network.model",
     "fold": "kreproduce.network.inference",
+    "group_pointwise": "kreproduce.network.any_model.group",
+    "grouping_report": "kreproduce.network.any_model.group",
     "load": "kreproduce.export.load",
     "resolve": "kreproduce.experiment.settings",
     "run_experiment": "kreproduce.training.run_experiment",

@@ -144,10 +144,14 @@ class Architecture:
         """Return what stands in place of a pointwise convolution; None where it stays."""
         if self.ch is None:  # the baseline
             return None
+        return self.replaced_by(self.ch, channels, filters)
+
+    def replaced_by(self, ch: int, channels: int, filters: int) -> Replacement | None:
+        """As `replacement`, with another number of channels per group."""
         if self.variant == "v1":
-            return replace_v1(channels, filters, self.ch)
+            return replace_v1(channels, filters, ch)
         return replace_v2(
-            channels, filters, self.ch, layer_l=self.layer_l, interleaving=self.interleaving
+            channels, filters, ch, layer_l=self.layer_l, interleaving=self.interleaving
         )
 
 

@@ -78,6 +78,38 @@ def describe_pointwise(
     return Network(architecture, input_shape, tuple(build.nodes))
 
 
+def describe_replacement(
+    layer: str,
+    input_shape: op.Shape,
+    replacement: Replacement,
+    *,
+    bias: bool,
+    normalized: bool,
+    activated: bool,
+) -> tuple[op.Node, ...]:
+    """Describe what replaces a pointwise layer of a given model, in the paper's manner.
+
+    Batch normalisation and activation are the model's own, which K and L have each by itself.
+
+    Args:
+        layer: name of the pointwise layer.
+        input_shape: (height, width, channels).
+        replacement: what replaces it.
+        bias: whether it has a bias.
+        normalized: whether batch normalisation follows it.
+        activated: whether an activation follows that.
+    """
+    build = _Builder(Architecture(), input_shape)
+    build.replaced_unit(
+        layer,
+        replacement,
+        bias,
+        op.BatchNormalization(None) if normalized else None,
+        op.Activation(None) if activated else None,
+    )
+    return tuple(build.nodes)
+
+
 class _Builder:
     """Adds one node after another; `here` is the name of the last, the next one's input."""
 
@@ -144,11 +176,11 @@ class _Builder:
         before = kernel // 2 if odd else kernel // 2 - 1
         self.add(layer, "pad", op.Pad(before, kernel // 2))
 
-    def _normalize(self, layer: str, path: str = "") -> None:
-        self.add(layer, f"{path}bn", op.BatchNormalization(self.architecture.bn_momentum))
+    def _normalize(self, layer: str) -> None:
+        self.add(layer, "bn", op.BatchNormalization(self.architecture.bn_momentum))
 
-    def _activate(self, layer: str, function: op.Function, path: str = "") -> None:
-        self.add(layer, f"{path}activation", op.Activation(function))
+    def _activate(self, layer: str, function: op.Function) -> None:
+        self.add(layer, "activation", op.Activation(function))
 
     def _depthwise(self, layer: str, kernel: int, stride: int) -> None:
         if stride > 1:
@@ -172,37 +204,47 @@ class _Builder:
         The unit is a convolution with either a bias or batch normalisation, then the
         activation; K and L each have their own.
         """
+        normalization = None if bias else op.BatchNormalization(self.architecture.bn_momentum)
+        function = op.Activation(activation) if activation is not None else None
         replacement = self.architecture.replacement(self.shape[-1], filters)
         if replacement is None:
             kind: op.Initializer = "fan_out_normal" if self.baseline else "glorot_uniform"
-            self._unit(layer, "", op.Pointwise(filters, bias, kind), activation, bias)
+            self._unit(layer, "", op.Pointwise(filters, bias, kind), normalization, function)
         else:
-            self._replaced_unit(layer, replacement, activation, bias)
+            self.replaced_unit(layer, replacement, bias, normalization, function)
 
-    def _replaced_unit(
-        self, layer: str, replacement: Replacement, activation: op.Function | None, bias: bool
+    def replaced_unit(
+        self,
+        layer: str,
+        replacement: Replacement,
+        bias: bool,
+        normalization: op.BatchNormalization | None,
+        activation: op.Activation | None,
     ) -> None:
-        self._unit(layer, "k_", op.GroupedPointwise(replacement.k, bias), activation, bias)
+        """Add layers K and L, each with normalisation and activation of its own, and their sum."""
+        k = op.GroupedPointwise(replacement.k, bias)
+        self._unit(layer, "k_", k, normalization, activation)
         if replacement.output_interleave > 1:
             self.add(layer, "interleave", op.Interleave(replacement.output_interleave))
         if replacement.l is not None:
-            k = self.here
-            self._unit(layer, "l_", op.GroupedPointwise(replacement.l, bias), activation, bias)
-            self.add(layer, "sum", op.Add(), k, self.here)
+            entry = self.here
+            l_of_k = op.GroupedPointwise(replacement.l, bias)
+            self._unit(layer, "l_", l_of_k, normalization, activation)
+            self.add(layer, "sum", op.Add(), entry, self.here)
 
     def _unit(
         self,
         layer: str,
         path: str,
         convolution: op.Operation,
-        activation: op.Function | None,
-        bias: bool,
+        normalization: op.BatchNormalization | None,
+        activation: op.Activation | None,
     ) -> None:
         self.add(layer, f"{path}conv", convolution)
-        if not bias:
-            self._normalize(layer, path)
+        if normalization is not None:
+            self.add(layer, f"{path}bn", normalization)
         if activation is not None:
-            self._activate(layer, activation, path)
+            self.add(layer, f"{path}activation", activation)
 
 
 def _strides(skip: int) -> list[int]:

@@ -71,6 +71,11 @@ class Replacement:
     l: Grouping | None = None  # noqa: E741 (the layer's name in the paper)
     output_interleave: int = 1
 
+    @property
+    def weights(self) -> int:
+        """Kernel weights of K and L."""
+        return self.k.weights + (self.l.weights if self.l else 0)
+
 
 def interleaved(channels: int, step: int) -> list[int]:
     """Return the order 0, step, 2*step, …, then 1, 1 + step, …: equation 16 with `step` for its 2.

@@ -34,7 +34,8 @@ def counting(counts: Any) -> Iterator[None]:
 class GroupedPointwise(keras.layers.Layer):
     """A grouped 1 x 1 convolution without divisibility constraints: layer K or L.
 
-    Input and output have shape (batch, height, width, channels). Kernels are stored grouped, so
+    Input and output have shape (batch, height, width, channels), or with fewer or more axes between
+    batch and channels. Kernels are stored grouped, so
     that the weights are the paper's: `kernel` with shape (groups, group_channels,
     filters_per_group) for path 1, `kernel_remainder` with shape (remainder, group_channels) for
     path 2, where there is one. They are Glorot-uniform with the fans of a grouped convolution:
@@ -47,6 +48,11 @@ class GroupedPointwise(keras.layers.Layer):
         interleave: step with which the input channels are interleaved first; 1 leaves them.
         use_bias: whether a bias is added to each filter.
         lowering: how it is computed, see `lowering`; changes nothing but the speed.
+        kernel_regularizer: of both kernels, each by itself.
+        kernel_constraint: likewise.
+        bias_initializer: of the bias.
+        bias_regularizer: of the bias.
+        bias_constraint: of the bias.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -58,6 +64,11 @@ class GroupedPointwise(keras.layers.Layer):
         interleave: int = 1,
         use_bias: bool = False,
         lowering: Lowering = "auto",
+        kernel_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_initializer: Any = "zeros",
+        bias_regularizer: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -71,6 +82,11 @@ class GroupedPointwise(keras.layers.Layer):
         self.interleave = interleave
         self.use_bias = use_bias
         self.lowering = lowering
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = input_shape[-1]
@@ -93,17 +109,31 @@ class GroupedPointwise(keras.layers.Layer):
             )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.filters,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def _add_kernel(self, name: str, shape: tuple[int, ...]) -> keras.Variable:
         filters = math.prod(shape) // self.group_channels
-        limit = math.sqrt(6 / (self.group_channels + filters))
         return self.add_weight(
-            name=name, shape=shape, initializer=keras.initializers.RandomUniform(-limit, limit)
+            name=name,
+            shape=shape,
+            initializer=glorot_uniform(self.group_channels, filters),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
         )
 
     def call(self, inputs: Any) -> Any:
+        shape = ops.shape(inputs)
+        if len(shape) != 4:
+            inputs = ops.reshape(inputs, (shape[0], -1, 1, shape[-1]))
         outputs = product(self.lowering, self.grouping, inputs, self.kernel, self.kernel_remainder)
+        if len(shape) != 4:
+            outputs = ops.reshape(outputs, (*shape[:-1], self.filters))
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
         return outputs
@@ -120,6 +150,11 @@ class GroupedPointwise(keras.layers.Layer):
             "interleave": self.interleave,
             "use_bias": self.use_bias,
             "lowering": self.lowering,
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }
 
 
@@ -145,6 +180,12 @@ class Interleave(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = super().get_config()
         return config | {"step": self.step}
+
+
+def glorot_uniform(group_channels: int, filters: int) -> keras.initializers.Initializer:
+    """Return the authors' initialisation of one path, which has so many filters in all groups."""
+    limit = math.sqrt(6 / (group_channels + max(filters, 1)))
+    return keras.initializers.RandomUniform(-limit, limit)
 
 
 # Those below bear the names of Keras' layers, because files of weights name a layer's class.

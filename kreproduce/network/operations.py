@@ -94,16 +94,19 @@ class Interleave(Operation):
 
 @dataclass(frozen=True)
 class BatchNormalization(Operation):
-    """Keras' defaults but for the momentum of the moving averages."""
+    """Keras' defaults but for the momentum of the moving averages.
 
-    momentum: float
+    None is what a given model has.
+    """
+
+    momentum: float | None
 
 
 @dataclass(frozen=True)
 class Activation(Operation):
-    """An elementwise function."""
+    """An elementwise function; None is what a given model has."""
 
-    function: Function
+    function: Function | None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,119 @@ from kreproduce.network.model import layer_of
 _LAST = {"data_format": "channels_last"}
 
 
+class StockGrouped:
+    """Layer K or L of stock layers; where it is called again, with the same weights.
+
+    Args:
+        name: of path 1; what is beside it is named after it.
+        grouping: its groups.
+        bias: whether a bias is added to each filter.
+        path_1: further arguments of path 1's `EinsumDense`.
+        path_2: those of path 2's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        grouping: Grouping,
+        bias: bool,
+        path_1: dict[str, Any],
+        path_2: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self.grouping = grouping
+        self.bias = bias
+        self._settings = (path_1, path_2)
+        self._layers: list[keras.layers.Layer] = []
+        self._calls = 0
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """Those with weights, once it has been called: path 1, and path 2 where there is one."""
+        return self._layers
+
+    def __call__(self, inputs: Any) -> Any:
+        """Apply it: (batch, …, channels) to (batch, …, filters)."""
+        grouping = self.grouping
+        groups, width = grouping.groups, grouping.group_channels
+        if not self._layers:
+            self._make(len(inputs.shape) - 2)
+        self._calls += 1
+        order = np.ravel(grouping.inputs()).tolist()
+        if order != list(range(grouping.channels)):
+            inputs = ops.take(inputs, order, axis=-1)
+        outputs = self._layers[0](self._split(inputs, groups, "groups"))
+        outputs = self._joined(outputs, inputs.shape, "filters")
+        if not grouping.remainder:
+            return outputs
+        read = inputs[..., : grouping.remainder * width]
+        rest = self._layers[1](self._split(read, grouping.remainder, "first_groups"))
+        return layers.Concatenate(name=self._named("both_paths"))([outputs, rest])
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the weights in the order of `GroupedPointwise`: kernel, kernel_remainder, bias."""
+        by_path = [layer.get_weights() for layer in self._layers]
+        kernels = [kernel for kernel, *_ in by_path]
+        if not self.bias:
+            return kernels
+        return [*kernels, np.concatenate([bias.ravel() for _, bias in by_path])]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Take the weights of a `GroupedPointwise`; it must have been called before."""
+        stored = [[kernel] for kernel in weights]
+        if self.bias:
+            *kernels, biases = weights
+            groups = self.grouping.groups
+            first = groups * self.grouping.filters_per_group
+            by_path = [biases[:first].reshape(groups, -1), biases[first:]]
+            stored = [list(pair) for pair in zip(kernels, by_path, strict=False)]
+        for layer, own in zip(self._layers, stored, strict=True):
+            layer.set_weights(own)
+
+    def _make(self, rank: int) -> None:
+        grouping, image = self.grouping, "hwd"[:rank]
+        none = (None,) * rank
+        path_1, path_2 = self._settings
+        self._layers = [
+            layers.EinsumDense(
+                f"b{image}gc,gcf->b{image}gf",
+                (*none, grouping.groups, grouping.filters_per_group),
+                bias_axes="gf" if self.bias else None,
+                name=self.name,
+                **path_1,
+            )
+        ]
+        if grouping.remainder:
+            self._layers += [
+                layers.EinsumDense(
+                    f"b{image}gc,gc->b{image}g",
+                    (*none, grouping.remainder),
+                    bias_axes="g" if self.bias else None,
+                    name=f"{self.name}_remainder",
+                    **path_2,
+                )
+            ]
+
+    def _split(self, inputs: Any, groups: int, what: str) -> Any:
+        """From (batch, …, channels) to (batch, …, groups, channels of a group)."""
+        *image, channels = inputs.shape[1:]
+        if None in image:  # a reshaping leaves one size open at most
+            return ops.stack(ops.split(inputs, groups, axis=-1), axis=-2)
+        return layers.Reshape((*image, groups, channels // groups), name=self._named(what))(inputs)
+
+    def _joined(self, outputs: Any, shape: tuple[int | None, ...], what: str) -> Any:
+        """From (batch, …, groups, filters of a group) to (batch, …, filters)."""
+        image = shape[1:-1]
+        if None in image:
+            return ops.concatenate(ops.unstack(outputs, self.grouping.groups, axis=-2), axis=-1)
+        filters = self.grouping.groups * self.grouping.filters_per_group
+        return layers.Reshape((*image, filters), name=self._named(what))(outputs)
+
+    def _named(self, what: str) -> str:
+        again = f"_{self._calls}" if self._calls > 1 else ""
+        return f"{self.name}_{what}{again}"
+
+
 def stock(architecture: Architecture, image: Any, network: keras.Model | None = None) -> Any:
     """Build a network of stock layers on a tensor, under the current dtype policy.
 
@@ -40,9 +153,11 @@ def stock(architecture: Architecture, image: Any, network: keras.Model | None = 
 
 
 def _applied(node: op.Node, inputs: list[Any], weights: list[np.ndarray] | None) -> Any:
+    layer: Any
     match node.operation:
         case op.GroupedPointwise(grouping=grouping, bias=bias):
-            return _grouped(node, grouping, bias, inputs[0], weights)
+            drawn = _drawn(node, "kernel")
+            layer = StockGrouped(drawn.pop("name"), grouping, bias, drawn, drawn)
         case op.Interleave(step=step):
             return ops.take(inputs[0], interleaved(node.shape[-1], step), axis=-1)
         case op.Convolution(kernel=kernel, stride=stride, filters=filters):
@@ -68,56 +183,9 @@ def _applied(node: op.Node, inputs: list[Any], weights: list[np.ndarray] | None)
     return outputs
 
 
-def _grouped(
-    node: op.Node, grouping: Grouping, bias: bool, inputs: Any, weights: list[np.ndarray] | None
-) -> Any:
-    """Return the output of layer K or L."""
-    order = np.ravel(grouping.inputs()).tolist()
-    if order != list(range(grouping.channels)):
-        inputs = ops.take(inputs, order, axis=-1)
-    first = grouping.groups * grouping.filters_per_group
-    if weights is not None and bias:
-        *kernels, biases = weights
-        by_path = [biases[:first].reshape(grouping.groups, -1), biases[first:]]
-        stored: list[list[np.ndarray]] = [
-            list(pair) for pair in zip(kernels, by_path, strict=False)
-        ]
-    else:
-        stored = [[kernel] for kernel in weights or ()]
-    *image, _ = node.shape
-    groups, width = grouping.groups, grouping.group_channels
-    path_1 = layers.EinsumDense(
-        "bhwgc,gcf->bhwgf",
-        (*image, groups, grouping.filters_per_group),
-        bias_axes="gf" if bias else None,
-        **_drawn(node, "kernel"),
-    )
-    outputs = path_1(_reshaped(node, "groups", (*image, groups, width))(inputs))
-    outputs = _reshaped(node, "filters", (*image, first))(outputs)
-    if stored:
-        path_1.set_weights(stored[0])
-    if not grouping.remainder:
-        return outputs
-    path_2 = layers.EinsumDense(
-        "bhwgc,gc->bhwg",
-        (*image, grouping.remainder),
-        bias_axes="g" if bias else None,
-        **_drawn(node, "kernel", "_remainder"),
-    )
-    read = inputs[..., : grouping.remainder * width]
-    rest = path_2(_reshaped(node, "first_groups", (*image, grouping.remainder, width))(read))
-    if stored:
-        path_2.set_weights(stored[1])
-    return layers.Concatenate(name=f"{node.name}_both_paths")([outputs, rest])
-
-
-def _reshaped(node: op.Node, what: str, shape: op.Shape) -> keras.layers.Layer:
-    return layers.Reshape(shape, name=f"{node.name}_{what}")
-
-
-def _drawn(node: op.Node, kernel: str, suffix: str = "") -> dict[str, str]:
+def _drawn(node: op.Node, kernel: str) -> dict[str, str]:
     """Return a layer's name, and an initialiser that Keras 3.14 reads as 3.15 stores it.
 
     Those that scale by fans, as ours do, got arguments with 3.15.
     """
-    return {"name": f"{node.name}{suffix}", f"{kernel}_initializer": "truncated_normal"}
+    return {"name": node.name, f"{kernel}_initializer": "truncated_normal"}

@@ -1,0 +1,354 @@
+"""What should hold of a grouped model, checked on any: of the user's own, or of a family."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kreproduce.network.any_model import cost as counting
+from kreproduce.network.any_model.graph import is_nested
+from kreproduce.network.any_model.group import carry_out
+from kreproduce.network.any_model.plan import Plan, Variant, plan
+from kreproduce.network.any_model.units import find
+from kreproduce.network.channels import Ch
+from kreproduce.network.grouping import Interleaving
+from kreproduce.network.layers import GroupedPointwise
+from kreproduce.network.lowering import LOWERINGS, Lowering
+from kreproduce.network.stock import StockGrouped
+from kreproduce.text import printable, some
+
+_IMAGES = 4
+_SIDE = 64  # of inputs whose size is left open
+_VARIED = 0.3  # of the largest output, between inputs
+_STRENGTHENED = 12
+# How far outputs may lie apart, as a share of how far they do for different inputs.
+_CLOSE = 1e-3
+_HALF = {"mixed_float16": 0.1, "mixed_bfloat16": 0.5}
+# In a process of its own, which knows Keras and not this package.
+_LOAD = """
+import sys, numpy, keras
+folder, seed = sys.argv[1:]
+keras.utils.set_random_seed(int(seed))
+model = keras.models.load_model(f"{folder}/model.keras")
+given = numpy.load(f"{folder}/inputs.npz")
+outputs = keras.tree.flatten(model([given[name] for name in sorted(given.files)], training=False))
+numpy.savez(f"{folder}/outputs.npz", *[keras.ops.convert_to_numpy(one) for one in outputs])
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that should hold.
+
+    Attributes:
+        name: of what was checked.
+        passed: whether it holds.
+        detail: the figure that decided it, or what went wrong.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check_grouped(
+    model: keras.Model,
+    *,
+    ch: Ch | Mapping[str, Ch | None],
+    keep: str | Sequence[str] = (),
+    layer_l: bool = True,
+    variant: Variant = "v2",
+    interleaving: Interleaving = "authors",
+) -> list[Check]:
+    """Group a model's pointwise layers, and check whatever should hold of the copy.
+
+    Weights are drawn for it, so that outputs differ between images. It takes some ten times as long
+    as a call of the model, and starts a further process.
+
+    The arguments are those of `group_pointwise`.
+
+    Returns:
+        the checks: layers were grouped; only they differ; counts are as foretold; outputs vary; the
+        file gives the same in plain Keras, in a process of its own; every lowering gives the same;
+        half precision comes near; a training step is finite; and the model given is as it was.
+
+    Raises:
+        SettingsError: see `group_pointwise`.
+    """
+    before = _digest(model)
+    planned = plan(
+        model, ch=ch, keep=keep, layer_l=layer_l, variant=variant, interleaving=interleaving
+    )
+    checks = _Checks(planned)
+    return [
+        _checked("layers grouped", checks.grouped),
+        _checked("only grouped layers differ", checks.others_equal),
+        _checked("counts as foretold", checks.counts),
+        _checked("outputs vary", checks.vary),
+        _checked("file gives the same", checks.reloaded),
+        *(
+            _checked(f"{lowering} gives the same", lambda way=lowering: checks.lowered(way))  # type: ignore[misc]
+            for lowering in LOWERINGS
+        ),
+        *(
+            _checked(f"{policy} comes near", lambda policy=policy: checks.halved(policy))  # type: ignore[misc]
+            for policy in _HALF
+        ),
+        _checked("training step finite", checks.trained),
+        _checked("original untouched", lambda: _same(before, _digest(model))),
+    ]
+
+
+def _checked(name: str, check: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        passed, detail = check()
+    except Exception as error:  # of anything in somebody's model: that is what is looked for
+        passed, detail = False, f"{type(error).__name__}: {printable(error)}"
+    return Check(name, passed, detail)
+
+
+class _Checks:
+    """The checks of one copy, in their order: they share it, and its drawn weights."""
+
+    def __init__(self, planned: Plan) -> None:
+        self._plan = planned
+        self._copy, self._units = carry_out(planned)
+        self._undrawn = {path: _weights(layer) for path, layer in _layers(self._copy).items()}
+        generator = np.random.default_rng(0)
+        self._inputs = _drawn_inputs(self._copy, generator)
+        _draw(self._copy, self._inputs, generator)
+        layers = _layers(self._copy)
+        heads = [layers[path] for path in planned.report.heads if hasattr(layers[path], "kernel")]
+        self._outputs = _spread_out(self._copy, heads, self._inputs)
+        self._spread = max(float(np.ptp(output, axis=0).max()) for output in self._outputs)
+
+    def grouped(self) -> tuple[bool, str]:
+        report = self._plan.report
+        return bool(report.grouped), report.headline
+
+    def others_equal(self) -> tuple[bool, str]:
+        """Every layer that is not replaced stands in the copy, with its settings and weights."""
+        replaced = {
+            name for one in self._plan.replaced.values() for name in (one.unit.path, *_inside(one))
+        }
+        copied = _layers(self._copy)
+        wrong = [
+            path
+            for path, layer in _layers(self._plan.model).items()
+            if path not in replaced
+            and not (
+                path in copied
+                and _config(layer) == _config(copied[path])
+                and _equal(_weights(layer), self._undrawn[path])
+            )
+        ]
+        kept = len(_layers(self._plan.model)) - len(replaced)
+        return not wrong, f"differ: {some(wrong)}" if wrong else f"{kept} layers equal"
+
+    def counts(self) -> tuple[bool, str]:
+        """Parameters as Keras counts them, computations by the layers that the copy has."""
+        report = self._plan.report
+        _, graphs = find(self._copy)
+        counted = counting.model_cost(graphs[id(self._copy)], graphs)
+        parameters, _, size = counting.weights_of(self._copy)
+        passed = (
+            parameters == report.parameters[1]
+            and self._copy.count_params() == parameters + counted.untrainable
+            and (report.computations is None or counted.computations == report.computations[1])
+            and round(size / 1e6, 6) == round(report.size[1], 6)
+        )
+        return passed, f"{parameters:,} parameters, {counted.computations:,} computations"
+
+    def vary(self) -> tuple[bool, str]:
+        largest = _largest(self._outputs)
+        passed = self._spread > _VARIED * largest
+        return passed, f"outputs of up to {largest:.2g} differ by up to {self._spread:.2g}"
+
+    def reloaded(self) -> tuple[bool, str]:
+        with tempfile.TemporaryDirectory(prefix="kreproduce-") as folder:
+            self._copy.save(Path(folder) / "model.keras")
+            names: dict[str, Any] = {f"{i:04d}": one for i, one in enumerate(self._inputs)}
+            np.savez(Path(folder) / "inputs.npz", **names)
+            environment = os.environ | {"KERAS_BACKEND": keras.backend.backend()}
+            done = subprocess.run(
+                [sys.executable, "-c", _LOAD, folder, "7"],
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                return False, printable((done.stderr.strip() or "it was killed").splitlines()[-1])
+            with np.load(Path(folder) / "outputs.npz") as given:
+                outputs = [given[name] for name in given.files]
+        return self._near(outputs, _CLOSE)
+
+    def lowered(self, lowering: Lowering) -> tuple[bool, str]:
+        other, units = carry_out(self._plan, lowering)
+        theirs = _layers(other)
+        for path, layer in _layers(self._copy).items():
+            if path in theirs and not isinstance(theirs[path], GroupedPointwise):
+                theirs[path].set_weights(layer.get_weights())
+        for unit, its in zip(self._units, units, strict=True):
+            for name, grouped in unit.grouped.items():
+                its.grouped[name].set_weights(_stored(grouped))
+        return self._near(_outputs(other, self._inputs), _CLOSE)
+
+    def halved(self, policy: str) -> tuple[bool, str]:
+        other, _ = carry_out(self._plan)
+        other.set_weights(self._copy.get_weights())
+        for layer in _layers(other).values():
+            if layer.compute_dtype == "float32":
+                layer.dtype_policy = policy
+        return self._near(_outputs(other, self._inputs), _HALF[policy])
+
+    def trained(self) -> tuple[bool, str]:
+        """One step on the copy, of which nothing else is asked any more."""
+        self._copy.compile(optimizer=keras.optimizers.SGD(1e-3), loss="mean_squared_error")
+        targets = [np.zeros_like(output) for output in self._outputs]
+        given = self._inputs if len(self._inputs) > 1 else self._inputs[0]
+        loss = float(
+            np.ravel(self._copy.train_on_batch(given, targets if len(targets) > 1 else targets[0]))[
+                0
+            ]
+        )
+        finite = all(np.isfinite(weight).all() for weight in self._copy.get_weights())
+        return bool(np.isfinite(loss)) and finite, f"loss {loss:.4g}"
+
+    def _near(self, outputs: list[np.ndarray], most: float) -> tuple[bool, str]:
+        """Whether outputs are those of the copy, but for a share of what they differ by."""
+        difference = max(
+            float(np.abs(one.astype("float64") - other).max())
+            for one, other in zip(outputs, self._outputs, strict=True)
+        )
+        largest = most * self._spread
+        return difference <= largest, f"outputs differ by {difference:.2g}, at most {largest:.2g}"
+
+
+def _inside(one: Any) -> list[str]:
+    """Return the paths of what is replaced together with a pointwise layer."""
+    prefix = one.unit.path.rpartition("/")[0]
+    return [f"{prefix}/{name}" if prefix else name for name in one.unit.absorbed]
+
+
+def _layers(model: keras.Model, prefix: str = "") -> dict[str, Any]:
+    """Return the layers of a model by their paths, those of nested models in their place."""
+    found: dict[str, Any] = {}
+    for layer in model.layers:
+        if is_nested(layer):
+            found |= _layers(layer, f"{prefix}{layer.name}/")
+        else:
+            found[f"{prefix}{layer.name}"] = layer
+    return found
+
+
+def _weights(layer: Any) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in layer.get_weights()]
+
+
+def _equal(some: list[np.ndarray], others: list[np.ndarray]) -> bool:
+    return len(some) == len(others) and all(map(np.array_equal, some, others))
+
+
+def _config(layer: Any) -> str:
+    return json.dumps(keras.saving.serialize_keras_object(layer)["config"], default=str)
+
+
+def _stored(grouped: GroupedPointwise | StockGrouped) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in grouped.get_weights()]
+
+
+def _drawn_inputs(model: keras.Model, generator: np.random.Generator) -> list[np.ndarray]:
+    """Draw inputs in the range that a model wants: those that scale them themselves want 0 to 255."""
+    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    low, high = (-1, 1)
+    if any(isinstance(layer, scaling) for layer in _layers(model).values()):
+        low, high = 0, 255
+    inputs = []
+    for tensor in model.inputs:
+        shape = (_IMAGES, *(_SIDE if length is None else length for length in tensor.shape[1:]))
+        if "int" in tensor.dtype:
+            inputs.append(generator.integers(0, 2, shape).astype(tensor.dtype))
+        else:
+            inputs.append(generator.uniform(low, high, shape).astype("float32"))
+    return inputs
+
+
+def _draw(model: keras.Model, inputs: list[np.ndarray], generator: np.random.Generator) -> None:
+    """Draw scales and shifts, and have batch normalisation know the statistics of the inputs.
+
+    With the weights that a network begins with, it gives nearly the same for every image.
+    """
+    normalizations = [
+        layer
+        for layer in _layers(model).values()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    drawn = {"gamma": (0.5, 1.5), "beta": (-0.5, 0.5), "bias": (-0.1, 0.1)}
+    for layer in _layers(model).values():
+        for weight in layer.weights:
+            if weight.name in drawn:
+                weight.assign(generator.uniform(*drawn[weight.name], weight.shape))
+    momenta = [layer.momentum for layer in normalizations]
+    for layer in normalizations:
+        layer.momentum = 0.0
+    was = model.trainable
+    model.trainable = True  # frozen normalisation takes no note of statistics
+    frozen = [layer for layer in _layers(model).values() if not layer.trainable]
+    model(inputs if len(inputs) > 1 else inputs[0], training=True)
+    for layer, momentum in zip(normalizations, momenta, strict=True):
+        layer.momentum = momentum
+    if not was:
+        model.trainable = was
+    for layer in frozen:
+        layer.trainable = False
+
+
+def _outputs(model: keras.Model, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    given = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    return [
+        np.asarray(ops.convert_to_numpy(ops.cast(one, "float32")))
+        for one in keras.tree.flatten(given)
+    ]
+
+
+def _spread_out(model: keras.Model, heads: list[Any], inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Strengthen the last layers until outputs vary, and return the outputs."""
+    for _ in range(_STRENGTHENED):
+        outputs = _outputs(model, inputs)
+        spread = max(float(np.ptp(output, axis=0).max()) for output in outputs)
+        if not heads or spread > _VARIED * _largest(outputs):
+            break
+        for layer in heads:
+            layer.kernel.assign(2 * layer.kernel)
+    return outputs
+
+
+def _largest(outputs: list[np.ndarray]) -> float:
+    return max(float(np.abs(output).max()) for output in outputs)
+
+
+def _digest(model: keras.Model) -> str:
+    """Return what tells whether a model was changed: weights, flags, and calls of its layers."""
+    digest = hashlib.sha256()
+    for path, layer in _layers(model).items():
+        digest.update(f"{path} {layer.trainable} {len(layer._inbound_nodes)}".encode())
+        for weight in layer.get_weights():
+            digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def _same(before: str, after: str) -> tuple[bool, str]:
+    return (
+        before == after,
+        "weights, flags and calls as before" if before == after else "it changed",
+    )
