@@ -179,6 +179,8 @@ def check_rebuildable(operation: Any) -> None:
     if isinstance(operation, keras.Model) and not is_nested(operation):
         as_functional(operation)
     if is_nested(operation):
+        for inner in as_functional(operation).operations:
+            check_rebuildable(inner)
         return
     try:
         type(operation).from_config(operation.get_config())

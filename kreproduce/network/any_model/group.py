@@ -235,6 +235,8 @@ class _Copy:
 
     def _model(self, model: keras.Model) -> keras.Model:
         functional = as_functional(model)
+        if functional.compiled:  # `clone_model` would compile the copy, or fail to
+            functional = type(functional)(functional.input, functional.output, name=functional.name)
         copied = keras.models.clone_model(
             functional,
             input_tensors=_inputs(functional),
@@ -394,7 +396,9 @@ def _take(original: keras.layers.Layer, new: keras.layers.Layer) -> None:
 def _compiled(model: keras.Model, copied: keras.Model) -> list[str]:
     """Compile a copy as the model is; return what is to be said if that fails."""
     try:
-        copied.compile_from_config(model.get_compile_config())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras', of a lambda, which it then refuses
+            copied.compile_from_config(model.get_compile_config())
     except Exception as error:  # of losses, metrics and optimizers of the user's own
         return [f"the copy is not compiled, for Keras cannot copy how ({printable(error, 120)})"]
     return []

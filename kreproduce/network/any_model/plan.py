@@ -192,7 +192,7 @@ def _after(unit: Unit, nodes: tuple[op.Node, ...]) -> _Cost:
         for call in calls:
             # Elementwise, so what it gives has the shape of what it reads.
             one = counting.call_operations(call, call.inputs[0].shape)
-            operations += (times - 1) * (one or 0)
+            operations += (times - 1) * (one or 0) * unit.times
     if unit.fused is not None:
         per_value = counting.function_operations(unit.fused, unit.filters)
         operations += times * per_value * (positions or 0)
@@ -217,7 +217,7 @@ def _positions(unit: Unit) -> int | None:
         if None in shape:
             return None
         total += counting.size(shape[:-1])
-    return total
+    return total * unit.times
 
 
 def _output_shape(unit: Unit, call: Any) -> Shape:

@@ -55,6 +55,7 @@ class Unit:
         calls: its calls.
         normalization: the call of batch normalisation after each call; None without.
         activation: the calls of elementwise functions after that, in order; empty without.
+        times: how often the model that it stands in is called.
         reason: why it cannot be replaced; None if it can.
     """
 
@@ -67,6 +68,7 @@ class Unit:
     calls: tuple[Call, ...]
     normalization: tuple[Call, ...] = ()
     activation: tuple[tuple[Call, ...], ...] = ()
+    times: int = 1
     reason: Reason | None = None
 
     @property
@@ -121,8 +123,15 @@ _OVER_A_FILTER = (
 )
 
 
-def find(model: keras.Model, prefix: str = "") -> tuple[list[Unit], dict[int, Graph]]:
+def find(
+    model: keras.Model, prefix: str = "", times: int = 1
+) -> tuple[list[Unit], dict[int, Graph]]:
     """Find the pointwise layers of a model and of those nested in it.
+
+    Args:
+        model: to be read.
+        prefix: of the paths.
+        times: how often it is called where it is nested.
 
     Returns:
         the units, in the model's order; and the graph of each model, by its `id`.
@@ -144,11 +153,12 @@ def find(model: keras.Model, prefix: str = "") -> tuple[list[Unit], dict[int, Gr
             continue
         seen.add(id(layer))
         if is_nested(layer):
-            inner, inner_graphs = find(layer, f"{prefix}{layer.name}/")
+            calls = times * len(graph.calls_of(layer))
+            inner, inner_graphs = find(layer, f"{prefix}{layer.name}/", calls)
             units += inner
             graphs |= inner_graphs
         elif is_pointwise(layer, call):
-            units.append(_unit(graph, layer, prefix, masked))
+            units.append(replace(_unit(graph, layer, prefix, masked), times=times))
         else:
             units += _inside(layer, prefix)
     if not prefix:
@@ -217,6 +227,9 @@ def _unit(graph: Graph, layer: Any, prefix: str, masked: bool) -> Unit:
     }
     if len(signatures) > 1:
         return replace(alone, reason=Reason.SHARED)
+    after = [normalizations[0], *activations[0]]
+    if any(one is not None and _serves_others(graph, one, calls) for one in after):
+        return replace(alone, reason=Reason.SHARED_AFTER)
     return replace(
         alone,
         normalization=tuple(one for one in normalizations if one is not None),
@@ -284,8 +297,6 @@ def _followers(
         if after is not None and _normalizes_channels(after):
             normalization = after
             here = graph.output_of(after)
-            if len(graph.calls_of(after.operation)) != len(unit.calls):
-                return None, (), Reason.SHARED_AFTER
     if here is None:
         return normalization, (), None
     after = _only_consumer(graph, here)
@@ -293,12 +304,13 @@ def _followers(
         function = after.operation.activation
         if function not in _FUNCTIONS | _OVER_CHANNELS:
             return None, (), Reason.ACTIVATION
-    activation = _region(graph, here)
-    for one in activation:
-        weights = getattr(one.operation, "weights", None)
-        if weights and len(graph.calls_of(one.operation)) != len(unit.calls):
-            return None, (), Reason.SHARED_AFTER
-    return normalization, activation, None
+    return normalization, _region(graph, here), None
+
+
+def _serves_others(graph: Graph, call: Call, calls: list[Call]) -> bool:
+    """Whether the weights of a layer after a unit are used elsewhere, too."""
+    weights = getattr(call.operation, "weights", None)
+    return bool(weights) and len(graph.calls_of(call.operation)) != len(calls)
 
 
 def _only_consumer(graph: Graph, tensor: Tensor) -> Call | None:
