@@ -26,7 +26,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,$(shell $(python) -c '$(FITS)' 2>/dev/null && echo $(python))))
 NO_PYTHON := kreproduce needs Python 3.11 or 3.12; install one, or name it: make PYTHON=/path/to/python3.12
 
-.PHONY: help has-gpu run test test-slow test-browser faults gpu-check bench bench-gpu lint format tables audit reference docs check-tables clean
+.PHONY: help has-gpu run test test-slow test-browser faults gpu-check bench bench-gpu lint format tables audit reference families docs check-tables clean
 
 help:                         ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -96,6 +96,10 @@ audit: $(VENV)/ready          ## recompute what the paper states
 reference: $(VENV)/ready      ## write docs/cli.md, the reference of the command line, from the commands
 	$(BIN)/python -m kreproduce.cli.reference > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
+
+families: $(VENV)/ready       ## group twelve networks of keras.applications, check them, write docs/families.md
+	$(BIN)/python -m kreproduce.network.any_model.families > docs/families.md.new
+	mv docs/families.md.new docs/families.md
 
 docs: $(VENV)/ready           ## the pages of docs/ and the API as a site: build/docs/index.html
 	rm -rf build/docs

@@ -7,8 +7,8 @@ What a Python caller wants, each imported when it is first used:
 - `load`: a trained network, from a run or a model file, to classify images with.
 - `table`: a table of the paper, recomputed and with what was measured.
 - `Architecture`, `build`, `fold`: a network, as a Keras model, and its faster inference form.
-- `group_pointwise`: a copy of any Keras model with the method applied; `grouping_report`: what that
-  would do.
+- `group_pointwise`, `grouping_report`, `check_grouped`: the method applied to a copy of any Keras
+  model, what that would do, and whether all holds of the copy that should.
 """
 
 from importlib import import_module
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kreproduce.experiment.settings import resolve
     from kreproduce.export.load import load
+    from kreproduce.network.any_model.check import check_grouped
     from kreproduce.network.any_model.group import group_pointwise, grouping_report
     from kreproduce.network.architecture import Architecture
     from kreproduce.network.inference import fold
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Architecture",
     "build",
+    "check_grouped",
     "fold",
     "group_pointwise",
     "grouping_report",
@@ -40,6 +42,7 @@ __all__ = [
 _MODULES = {
     "Architecture": "kreproduce.network.architecture",
     "build": "kreproduce.network.model",
+    "check_grouped": "kreproduce.network.any_model.check",
     "fold": "kreproduce.network.inference",
     "group_pointwise": "kreproduce.network.any_model.group",
     "grouping_report": "kreproduce.network.any_model.group",

@@ -8,6 +8,7 @@ from typing import Any
 
 from kreproduce.claims.table import HFLIP, Correct, Table
 from kreproduce.experiment.settings import Experiment
+from kreproduce.network.channels import label
 from kreproduce.runs.records import Found, Record, Session, Skipped, read_predictions
 
 # What the claims are about: everything else must be equal.
@@ -70,7 +71,7 @@ def label_of(settings: Experiment) -> str:
     """Return what the paper's rows call a network, without its size, say "V2 4ch no L"."""
     if settings.variant == "baseline":
         return "baseline"
-    parts = [settings.variant.upper(), f"{settings.ch}ch"]
+    parts = [settings.variant.upper(), label(settings.ch)]
     parts += [] if settings.layer_l else ["no L"]
     parts += ["ReLU"] if settings.activation == "relu" else []
     return " ".join(parts)

@@ -10,6 +10,9 @@ from typer.core import TyperCommand
 from kreproduce.errors import SettingsError
 from kreproduce.text import quoted
 
+CH_HELP = (
+    "Channels per group, Ch: a number, sqrt, share:0.15, or patterns of layers: '*_expand=16,*=32'."
+)
 _FOLDERS = {"results"}
 """Parameters that take a folder, which may be still to be made. What is to hold images is not among
 them: the data that it names say themselves what is wrong with it."""

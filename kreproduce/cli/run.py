@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kreproduce.cli import completion
+from kreproduce.cli.arguments import CH_HELP
 from kreproduce.cli.download import Download
 from kreproduce.experiment.recipes import RECIPES
+from kreproduce.network import channels
 from kreproduce.text import alternatives
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def run(
     size: Annotated[
         str | None, typer.Option(help="B0 (default) to B7.", autocompletion=completion.sizes)
     ] = None,
-    ch: Annotated[int | None, typer.Option(help="Channels per group, Ch.")] = None,
+    ch: Annotated[str | None, typer.Option(metavar="CH", help=CH_HELP)] = None,
     no_l: Annotated[bool, typer.Option("--no-l", help="Leave out layer L.")] = False,
     relu: Annotated[bool, typer.Option("--relu", help="ReLU instead of swish.")] = False,
     hflip: Annotated[
@@ -102,7 +104,7 @@ def run(
     given: dict[str, Any] = {
         "variant": variant,
         "size": size,
-        "ch": ch,
+        "ch": None if ch is None else channels.parse(ch),
         "layer_l": False if no_l else None,
         "activation": "relu" if relu else None,
         "hflip": True if hflip else None,

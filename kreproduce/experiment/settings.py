@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from kreproduce import paper
 from kreproduce.errors import SettingsError
 from kreproduce.experiment import recipes
 from kreproduce.experiment.yaml_file import parse_value, read_settings
+from kreproduce.network import channels
 from kreproduce.network.architecture import (
     STRIDES,
     Activation,
@@ -22,6 +23,8 @@ from kreproduce.network.architecture import (
     Size,
     Variant,
 )
+from kreproduce.network.channels import Channels
+from kreproduce.network.description import describe
 from kreproduce.network.grouping import Interleaving
 from kreproduce.system.strict import Strict
 from kreproduce.text import nearest, printable, quoted
@@ -36,6 +39,13 @@ changes in the last digits, which the conditions in a record tell apart. 1 had K
 NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _channels(ch: object) -> Channels:
+    try:
+        return channels.normalized(ch)
+    except SettingsError as error:
+        raise ValueError(str(error)) from None
 
 
 class Augmentation(Strict):
@@ -87,7 +97,7 @@ class Experiment(Strict):
     classes: Annotated[int, Field(ge=2, le=100_000)]
     variant: Variant = Architecture.variant
     size: Size = Architecture.size
-    ch: Annotated[int, Field(ge=1, le=100_000)] | None
+    ch: Annotated[Channels, BeforeValidator(_channels)]
     layer_l: bool = Architecture.layer_l
     activation: Activation = Architecture.activation
     interleaving: Interleaving = Architecture.interleaving
@@ -113,7 +123,9 @@ class Experiment(Strict):
                 "a free one"
             )
         try:
-            self._architecture()
+            architecture = self._architecture()
+            if isinstance(self.ch, tuple):
+                describe(architecture)  # only there is it known which layers its patterns decide
         except SettingsError as error:
             raise ValueError(str(error)) from None
         return self
@@ -143,7 +155,7 @@ class Experiment(Strict):
     def model_name(self) -> str:
         """A short name of the network, say "v2-32ch-relu"."""
         parts = [self.variant if self.size == "B0" else f"{self.size.lower()}-{self.variant}"]
-        parts += [f"{self.ch}ch"] if self.ch is not None else []
+        parts += [channels.label(self.ch)] if self.ch is not None else []
         parts += [] if self.layer_l else ["nol"]
         parts += ["relu"] if self.activation == "relu" else []
         return "-".join(parts)
@@ -179,6 +191,8 @@ class Experiment(Strict):
         Args:
             hflip: of the headline with the mirror image, instead of the plain one.
         """
+        if isinstance(self.ch, str | tuple):
+            return None
         row = paper.published(
             self.dataset,
             self.epochs,

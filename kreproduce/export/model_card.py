@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kreproduce.experiment.settings import Experiment
 from kreproduce.export.check import COMPARED, Checked
 from kreproduce.export.formats import Format
+from kreproduce.network.channels import label
 from kreproduce.runs.records import HEADLINE, Record
 from kreproduce.text import printable
 
@@ -156,7 +157,7 @@ def _network(settings: Experiment) -> str:
     base = f"EfficientNet-{settings.size}"
     if settings.variant == "baseline":
         return f"{base}, the baseline"
-    parts = [f"kEffNet-{settings.size} {settings.variant.upper()} {settings.ch}ch"]
+    parts = [f"kEffNet-{settings.size} {settings.variant.upper()} {label(settings.ch)}"]
     parts += [] if settings.layer_l else ["without L"]
     parts += ["with ReLU"] if settings.activation == "relu" else []
     return " ".join(parts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from kreproduce.errors import SettingsError
+from kreproduce.network.channels import Channels, chosen, normalized, replacement
 from kreproduce.network.grouping import Interleaving, Replacement, replace_v1, replace_v2
 from kreproduce.text import nearest
 
@@ -65,7 +66,8 @@ class Architecture:
 
     Attributes:
         variant: "baseline" (EfficientNet), "v1" (the previous method) or "v2" (this paper's).
-        ch: channels per group, Ch; None for the baseline.
+        ch: channels per group, Ch: a number, a rule, or patterns of the layers' names with a number
+            or a rule each, see `channels`; None for the baseline.
         size: B0 to B7.
         classes: outputs of the classifier.
         input_size: height and width of the input in pixels; None is the size's own.
@@ -81,7 +83,7 @@ class Architecture:
     """
 
     variant: Variant = "v2"
-    ch: int | None = 32
+    ch: Channels = 32
     size: Size = "B0"
     classes: int = 10
     input_size: int | None = None
@@ -93,6 +95,7 @@ class Architecture:
     bn_momentum: float = 0.99
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ch", normalized(self.ch))  # of a mapping, what can be hashed
         # What Python lets through would be built as another network than the one named.
         for name, choices in _CHOICES.items():
             chosen = getattr(self, name)
@@ -109,8 +112,6 @@ class Architecture:
             raise SettingsError(
                 f"{self.variant} needs the channels per group; say how many, as in --ch 16"
             )
-        if self.ch is not None and self.ch < 1:
-            raise SettingsError(f"ch: {self.ch} is refused; a group has at least 1 channel")
         if not 0 <= self.skip_strides <= STRIDES:
             raise SettingsError(
                 f"skip_strides: {self.skip_strides} is refused; there are {STRIDES} strides"
@@ -140,14 +141,17 @@ class Architecture:
             f"be at least {least}{f', or skip_strides {more[0]}' if more else ''}"
         )
 
-    def replacement(self, channels: int, filters: int) -> Replacement | None:
+    def replacement(self, layer: str, channels: int, filters: int) -> Replacement | None:
         """Return what stands in place of a pointwise convolution; None where it stays."""
-        if self.ch is None:  # the baseline
+        _, ch = chosen(self.ch, layer)
+        if ch is None:  # the baseline, or a layer that is kept
             return None
-        return self.replaced_by(self.ch, channels, filters)
+        return replacement(
+            ch, channels, filters, lambda number: self.replaced_by(number, channels, filters)
+        )
 
     def replaced_by(self, ch: int, channels: int, filters: int) -> Replacement | None:
-        """As `replacement`, with another number of channels per group."""
+        """Return what replaces a convolution with so many channels per group."""
         if self.variant == "v1":
             return replace_v1(channels, filters, ch)
         return replace_v2(

@@ -1,5 +1,7 @@
 """How many channels a group has, layer by layer: Ch as a number, a rule, or patterns of names."""
 
+import difflib
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +10,7 @@ from typing import TypeAlias
 
 from kreproduce.errors import SettingsError
 from kreproduce.network.grouping import Replacement
-from kreproduce.text import nearest, quoted
+from kreproduce.text import printable, quoted, some
 
 Ch: TypeAlias = int | str
 """A number, or a rule: "sqrt" or "share:0.15"."""
@@ -40,6 +42,26 @@ def normalized(ch: object) -> Channels:
     return _one(ch)
 
 
+def parse(text: str) -> Channels:
+    """Return what a command line says of Ch: "16", "sqrt" or "block[1-3]*=8,*_se_*=none,*=32".
+
+    Raises:
+        SettingsError: it says nothing that has a meaning.
+    """
+    if "=" not in text:
+        value = _value(text)
+        return normalized(text if value is None else value)
+    pairs = [pair.rpartition("=") for pair in text.split(",")]
+    return normalized([(pattern.strip(), _value(value)) for pattern, _, value in pairs])
+
+
+def label(channels: Channels) -> str:
+    """Return a short name: "16ch", "sqrtch", "share0.15ch"; of patterns, with digits of a hash."""
+    if isinstance(channels, tuple):
+        return f"mixed{hashlib.sha256(repr(channels).encode()).hexdigest()[:4]}ch"
+    return f"{str(channels).replace(':', '')}ch"
+
+
 def chosen(channels: Channels, path: str) -> tuple[str | None, Ch | None]:
     """Return the pattern that decides a layer, None where none does, and its Ch.
 
@@ -67,14 +89,16 @@ def check_patterns(patterns: Iterable[str], paths: Iterable[str], what: str = "c
     for pattern in patterns:
         matched = [path for path in paths if fnmatchcase(path, pattern)]
         if not matched:
+            close = difflib.get_close_matches(pattern.strip("*"), paths, n=1, cutoff=0.5)
+            known = f"did you mean '{close[0]}'?" if close else f"there are {some(paths)}"
             raise SettingsError(
                 f"{what}: {quoted(pattern)} matches no pointwise layer; "
-                f"{nearest(pattern.strip('*'), paths) if paths else 'there is none'}"
+                f"{known if paths else 'there is none'}"
             )
         if not set(matched) & set(left):
             raise SettingsError(
                 f"{what}: {quoted(pattern)} decides no layer, for the patterns before it "
-                f"({before}) match all that it does; the first that matches counts"
+                f"({printable(before, 80)}) match all that it does; the first that matches counts"
             )
         left = [path for path in left if path not in matched]
         before = f"{before}, {pattern}" if before else pattern
@@ -105,6 +129,13 @@ def replacement(
         if replaced is not None and replaced.weights <= most:
             return replaced
     return None
+
+
+def _value(text: str) -> int | str | None:
+    text = text.strip()
+    if text == "none":
+        return None
+    return int(text) if re.fullmatch(r"-?\d{1,9}", text) else text
 
 
 def _pattern(pattern: object) -> str:

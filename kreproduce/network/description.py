@@ -18,6 +18,7 @@ from kreproduce.network.architecture import (
     Architecture,
     Stage,
 )
+from kreproduce.network.channels import check_patterns
 from kreproduce.network.grouping import Replacement
 
 
@@ -34,7 +35,8 @@ def describe(architecture: Architecture) -> Network:
     """Describe every operation of a network.
 
     Raises:
-        SettingsError: a layer would have nothing to work on; no `Architecture` is such.
+        SettingsError: a pattern of `ch` decides no layer, or a layer would have nothing to work on,
+            as in no `Architecture`.
     """
     scaling = SCALINGS[architecture.size]
     size = architecture.input_size or scaling.input_size
@@ -53,6 +55,8 @@ def describe(architecture: Architecture) -> Network:
             )
             index += 1
     build.top(_scaled(TOP_FILTERS, scaling.width), scaling.dropout)
+    if isinstance(architecture.ch, tuple):
+        check_patterns((pattern for pattern, _ in architecture.ch), build.pointwise_layers)
     return Network(architecture, (size, size, 3), tuple(build.nodes))
 
 
@@ -117,6 +121,7 @@ class _Builder:
         self.architecture = architecture
         self.nodes: list[op.Node] = []
         self.here = op.INPUT
+        self.pointwise_layers: list[str] = []
         self.shapes = {op.INPUT: input_shape}
 
     @property
@@ -206,7 +211,8 @@ class _Builder:
         """
         normalization = None if bias else op.BatchNormalization(self.architecture.bn_momentum)
         function = op.Activation(activation) if activation is not None else None
-        replacement = self.architecture.replacement(self.shape[-1], filters)
+        replacement = self.architecture.replacement(layer, self.shape[-1], filters)
+        self.pointwise_layers.append(layer)
         if replacement is None:
             kind: op.Initializer = "fan_out_normal" if self.baseline else "glorot_uniform"
             self._unit(layer, "", op.Pointwise(filters, bias, kind), normalization, function)

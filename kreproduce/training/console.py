@@ -174,4 +174,4 @@ def _on_a_gpu(experiment: Experiment) -> str:
 
 def _distance(run: paper.AuthorRun, experiment: Experiment) -> int:
     digits = "".join(filter(str.isdigit, run.model.partition("-")[2]))
-    return abs(int(digits or 0) - (experiment.ch or 0))
+    return abs(int(digits or 0) - (experiment.ch if isinstance(experiment.ch, int) else 0))

@@ -71,10 +71,10 @@ def plan(
     channels = normalized(ch)
     if channels is None:
         raise SettingsError("ch says how many channels a group has, as in ch=16; it is None")
-    # Checks the settings, too.
-    method = Architecture(variant=variant, ch=1, layer_l=layer_l, interleaving=interleaving)
     if variant not in ("v1", "v2"):
         raise SettingsError(f"variant: {quoted(variant)} is refused; it is v1 or v2")
+    # Checks the settings, too.
+    method = Architecture(variant=variant, ch=1, layer_l=layer_l, interleaving=interleaving)
     units, graphs = find(model)
     paths = [unit.path for unit in units]
     patterns = [pattern for pattern, _ in channels] if isinstance(channels, tuple) else []

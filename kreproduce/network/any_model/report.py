@@ -1,4 +1,4 @@
-"""What becomes of a model's pointwise layers: a row a layer, totals, as text and as JSON."""
+"""What becomes of a model's pointwise layers: one row per layer, totals, as text and as JSON."""
 
 from collections import Counter
 from dataclasses import dataclass

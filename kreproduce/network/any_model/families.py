@@ -1,0 +1,78 @@
+"""The method on twelve families of Keras' own: `make families` writes docs/families.md."""
+
+import sys
+from collections.abc import Iterator
+
+from kreproduce.network.any_model import sources
+from kreproduce.network.any_model.check import Check, check_grouped
+from kreproduce.network.any_model.group import grouping_report
+
+FAMILIES = {
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "MobileNetV3Large": 32,
+    "EfficientNetB0": 32,
+    "EfficientNetV2B0": 32,
+    "DenseNet121": 32,
+    "InceptionV3": 75,
+    "ResNet50V2": 32,
+    "Xception": 71,
+    "ConvNeXtTiny": 32,
+    "NASNetMobile": 32,
+}
+"""Each with the pixels of a side of its input, small ones that it takes."""
+
+NUMBERS = (8, 16, 32)
+CLASSES = 10
+
+_HEAD = """# Twelve families, grouped
+
+What `group_pointwise` makes of twelve networks of `keras.applications` with {classes} classes, by
+the paper's rule for V2. Written by `make families`, which also runs `check_grouped` on each: the
+file loads in plain Keras, all lowerings give the same, and so on
+([any-network.md](any-network.md)). How well the networks then learn was not measured.
+
+| Network | Pixels | Ch | Pointwise layers grouped | Parameters | Kept | Computations | Checks |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def rows(names: tuple[str, ...] = tuple(FAMILIES)) -> Iterator[tuple[str, list[Check]]]:
+    """Yield a row of the table for each network and Ch, and the checks that were run."""
+    for name in names:
+        model = sources.find(f"{sources.PREFIX}{name}", CLASSES, FAMILIES[name])
+        for ch in NUMBERS:
+            checks = check_grouped(model, ch=ch)
+            passed = sum(check.passed for check in checks)
+            yield f"{counted(name, ch)} {passed} of {len(checks)} |", checks
+
+
+def counted(name: str, ch: int) -> str:
+    """Return a row but for its last cell, the checks."""
+    model = sources.find(f"{sources.PREFIX}{name}", CLASSES, FAMILIES[name])
+    report = grouping_report(model, ch=ch)
+    (before, after), computations = report.parameters, report.computations
+    assert computations is not None
+    return (
+        f"| {name} | {FAMILIES[name]} | {ch} | {len(report.grouped)} of {len(report.layers)} "
+        f"| {before:,} => {after:,} | {after / before:.1%} "
+        f"| {computations[0]:,} => {computations[1]:,} |"
+    )
+
+
+def main() -> int:
+    """Print the page; end with 1 if a check failed."""
+    sys.stdout.write(_HEAD.format(classes=CLASSES))
+    failed = 0
+    for row, checks in rows():
+        print(row, flush=True)
+        for check in checks:
+            if not check.passed:
+                failed = 1
+                print(f"{row.split('|')[1].strip()}: {check}", file=sys.stderr)
+    return failed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
