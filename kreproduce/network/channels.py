@@ -3,10 +3,11 @@
 import difflib
 import hashlib
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 
 from kreproduce.errors import SettingsError
 from kreproduce.network.grouping import Replacement
@@ -29,13 +30,14 @@ def normalized(ch: object) -> Channels:
     Raises:
         SettingsError: it is neither a number, nor a rule, nor such a mapping.
     """
+    given = ch
     if isinstance(ch, Mapping):
         ch = tuple(ch.items())
     if isinstance(ch, tuple | list):
         pairs = [tuple(pair) for pair in ch if isinstance(pair, tuple | list)]
         if not pairs or len(pairs) < len(ch) or any(len(pair) != 2 for pair in pairs):
             raise SettingsError(
-                f"ch: {quoted(ch)} is refused; write a pattern of layers' names and a number on "
+                f"ch: {quoted(given)} is refused; write a pattern of layers' names and a number on "
                 "each line below it, as in '*_expand': 16"
             )
         return tuple((_pattern(pattern), _one(one)) for pattern, one in pairs)
@@ -69,9 +71,12 @@ def chosen(channels: Channels, path: str) -> tuple[str | None, Ch | None]:
     """
     if not isinstance(channels, tuple):
         return "*", channels
-    return next(
-        ((pattern, ch) for pattern, ch in channels if fnmatchcase(path, pattern)), (None, None)
-    )
+    return next(((pattern, ch) for pattern, ch in channels if matches(path, pattern)), (None, None))
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a pattern matches a whole path; a name with brackets in it matches itself."""
+    return path == pattern or fnmatchcase(path, pattern)
 
 
 def check_patterns(patterns: Iterable[str], paths: Iterable[str], what: str = "ch") -> None:
@@ -87,7 +92,7 @@ def check_patterns(patterns: Iterable[str], paths: Iterable[str], what: str = "c
     """
     paths, left, before = list(paths), list(paths), ""
     for pattern in patterns:
-        matched = [path for path in paths if fnmatchcase(path, pattern)]
+        matched = [path for path in paths if matches(path, pattern)]
         if not matched:
             close = difflib.get_close_matches(pattern.strip("*"), paths, n=1, cutoff=0.5)
             known = f"did you mean '{close[0]}'?" if close else f"there are {some(paths)}"
@@ -149,11 +154,12 @@ def _pattern(pattern: object) -> str:
 def _one(ch: object) -> Ch | None:
     if ch is None:
         return None
-    if isinstance(ch, int) and not isinstance(ch, bool):
-        if not 1 <= ch <= _MOST:
-            raise SettingsError(f"ch: {ch} is refused; a group has 1 to {_MOST:,} channels")
-        return ch
-    if isinstance(ch, str) and (ch == "sqrt" or _SHARE.fullmatch(ch)):
+    if isinstance(ch, SupportsIndex) and not isinstance(ch, bool):
+        number = operator.index(ch)
+        if not 1 <= number <= _MOST:
+            raise SettingsError(f"ch: {number} is refused; a group has 1 to {_MOST:,} channels")
+        return number
+    if isinstance(ch, str) and (ch == "sqrt" or (_SHARE.fullmatch(ch) and float(ch[6:]) > 0)):
         return ch
     raise SettingsError(
         f"ch: {quoted(ch)} is refused; give a number, 'sqrt', or 'share:0.15' with a share from "

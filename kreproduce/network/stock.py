@@ -42,6 +42,7 @@ class StockGrouped:
         self.grouping = grouping
         self.bias = bias
         self._settings = (path_1, path_2)
+        self._dtype = path_1.get("dtype")
         self._layers: list[keras.layers.Layer] = []
         self._calls = 0
 
@@ -66,7 +67,8 @@ class StockGrouped:
             return outputs
         read = inputs[..., : grouping.remainder * width]
         rest = self._layers[1](self._split(read, grouping.remainder, "first_groups"))
-        return layers.Concatenate(name=self._named("both_paths"))([outputs, rest])
+        both = layers.Concatenate(name=self._named("both_paths"), dtype=self._dtype)
+        return both([outputs, rest])
 
     def get_weights(self) -> list[np.ndarray]:
         """Return the weights in the order of `GroupedPointwise`: kernel, kernel_remainder, bias."""
@@ -89,7 +91,7 @@ class StockGrouped:
             layer.set_weights(own)
 
     def _make(self, rank: int) -> None:
-        grouping, image = self.grouping, "hwd"[:rank]
+        grouping, image = self.grouping, "hwdijklmn"[:rank]
         none = (None,) * rank
         path_1, path_2 = self._settings
         self._layers = [
@@ -117,15 +119,17 @@ class StockGrouped:
         *image, channels = inputs.shape[1:]
         if None in image:  # a reshaping leaves one size open at most
             return ops.stack(ops.split(inputs, groups, axis=-1), axis=-2)
-        return layers.Reshape((*image, groups, channels // groups), name=self._named(what))(inputs)
+        shape = (*image, groups, channels // groups)
+        return layers.Reshape(shape, name=self._named(what), dtype=self._dtype)(inputs)
 
-    def _joined(self, outputs: Any, shape: tuple[int | None, ...], what: str) -> Any:
+    def _joined(self, outputs: Any, given: tuple[int | None, ...], what: str) -> Any:
         """From (batch, …, groups, filters of a group) to (batch, …, filters)."""
-        image = shape[1:-1]
+        image = given[1:-1]
         if None in image:
             return ops.concatenate(ops.unstack(outputs, self.grouping.groups, axis=-2), axis=-1)
         filters = self.grouping.groups * self.grouping.filters_per_group
-        return layers.Reshape((*image, filters), name=self._named(what))(outputs)
+        shape = (*image, filters)
+        return layers.Reshape(shape, name=self._named(what), dtype=self._dtype)(outputs)
 
     def _named(self, what: str) -> str:
         again = f"_{self._calls}" if self._calls > 1 else ""

@@ -19,13 +19,12 @@ from keras import ops
 from kreproduce.network.any_model import cost as counting
 from kreproduce.network.any_model.graph import is_nested
 from kreproduce.network.any_model.group import carry_out
-from kreproduce.network.any_model.plan import Plan, Variant, plan
+from kreproduce.network.any_model.plan import Plan, Variant, one_group, plan
 from kreproduce.network.any_model.units import find
 from kreproduce.network.channels import Ch
 from kreproduce.network.grouping import Interleaving
 from kreproduce.network.layers import GroupedPointwise
 from kreproduce.network.lowering import LOWERINGS, Lowering
-from kreproduce.network.stock import StockGrouped
 from kreproduce.text import printable, some
 
 _IMAGES = 16
@@ -81,9 +80,10 @@ def check_grouped(
     The arguments are those of `group_pointwise`.
 
     Returns:
-        the checks: layers were grouped; only they differ; counts are as foretold; outputs vary; the
-        file gives the same in plain Keras, in a process of its own; every lowering gives the same;
-        half precision comes near; a training step is finite; and the model given is as it was.
+        the checks: layers were grouped; only they differ; counts are as foretold; with one group a
+        layer and the model's own weights the outputs are the model's; outputs vary; the file gives
+        the same in plain Keras, in a process of its own; every lowering gives the same; half
+        precision comes near; a training step is finite; and the model given is as it was.
 
     Raises:
         SettingsError: see `group_pointwise`.
@@ -104,6 +104,7 @@ def checks_of(planned: Plan) -> dict[str, Callable[[], tuple[bool, str]]]:
         "layers grouped": checks.grouped,
         "only grouped layers differ": checks.others_equal,
         "counts as foretold": checks.counts,
+        "wired as the model": checks.wired,
         "outputs vary": checks.vary,
         "file gives the same": checks.reloaded,
         **{f"{way} gives the same": partial(checks.lowered, way) for way in LOWERINGS},
@@ -130,8 +131,7 @@ class _Checks:
         generator = np.random.default_rng(0)
         self._inputs = _drawn_inputs(self._copy, generator)
         _draw(self._copy, self._inputs, generator)
-        layers = _layers(self._copy)
-        heads = [layers[path] for path in planned.report.heads if hasattr(layers[path], "kernel")]
+        heads = _with_kernel(self._copy, planned)
         self._outputs = _spread_out(self._copy, heads, self._inputs)
         self._spread = _spread(self._outputs)
 
@@ -142,7 +142,9 @@ class _Checks:
     def others_equal(self) -> tuple[bool, str]:
         """Every layer that is not replaced stands in the copy, with its settings and weights."""
         replaced = {
-            name for one in self._plan.replaced.values() for name in (one.unit.path, *_inside(one))
+            name
+            for one in self._plan.replaced.values()
+            for name in (one.unit.path, *one.unit.absorbed)
         }
         copied = _layers(self._copy)
         wrong = [
@@ -171,6 +173,25 @@ class _Checks:
             and round(size / 1e6, 6) == round(report.size[1], 6)
         )
         return passed, f"{parameters:,} parameters, {counted.computations:,} computations"
+
+    def wired(self) -> tuple[bool, str]:
+        """One group, and no L, is the pointwise layer itself: nothing but the wiring can differ."""
+        itself, _ = carry_out(Plan(self._plan.model, {}, self._plan.report))
+        _draw(itself, self._inputs, np.random.default_rng(0))
+        wanted = _spread_out(itself, _with_kernel(itself, self._plan), self._inputs)
+        units, _ = find(itself)
+        names = {one.unit.path: one.nodes[0].layer for one in self._plan.replaced.values()}
+        dense = {
+            id(unit.layer): one_group(unit, names[unit.path])
+            for unit in units
+            if unit.path in names
+        }
+        other, grouped = carry_out(Plan(itself, dense, self._plan.report))
+        for one in grouped:
+            one.take_all()
+        difference = _difference(_outputs(other, self._inputs), wanted)
+        largest = _CLOSE * _spread(wanted)
+        return difference <= largest, f"outputs differ by {difference:.2g}, at most {largest:.2g}"
 
     def vary(self) -> tuple[bool, str]:
         largest = _largest(self._outputs)
@@ -203,7 +224,7 @@ class _Checks:
                 theirs[path].set_weights(layer.get_weights())
         for unit, its in zip(self._units, units, strict=True):
             for name, grouped in unit.grouped.items():
-                its.grouped[name].set_weights(_stored(grouped))
+                its.grouped[name].set_weights(_weights(grouped))
         return self._near(_outputs(other, self._inputs), _CLOSE)
 
     def halved(self, policy: str) -> tuple[bool, str]:
@@ -233,18 +254,16 @@ class _Checks:
 
     def _near(self, outputs: list[np.ndarray], most: float) -> tuple[bool, str]:
         """Whether outputs are those of the copy, but for a share of what they differ by."""
-        difference = max(
-            float(np.abs(one.astype("float64") - other).max())
-            for one, other in zip(outputs, self._outputs, strict=True)
-        )
+        difference = _difference(outputs, self._outputs)
         largest = most * self._spread
         return difference <= largest, f"outputs differ by {difference:.2g}, at most {largest:.2g}"
 
 
-def _inside(one: Any) -> list[str]:
-    """Return the paths of what is replaced together with a pointwise layer."""
-    prefix = one.unit.path.rpartition("/")[0]
-    return [f"{prefix}/{name}" if prefix else name for name in one.unit.absorbed]
+def _with_kernel(model: keras.Model, planned: Plan) -> list[Any]:
+    """Return the last layers of a copy, so far as they can be made stronger."""
+    layers = _layers(model)
+    heads = (layers.get(path) for path in planned.report.heads)
+    return [layer for layer in heads if hasattr(layer, "kernel")]
 
 
 def _layers(model: keras.Model, prefix: str = "") -> dict[str, Any]:
@@ -262,16 +281,12 @@ def _weights(layer: Any) -> list[np.ndarray]:
     return [np.asarray(weight) for weight in layer.get_weights()]
 
 
-def _equal(some: list[np.ndarray], others: list[np.ndarray]) -> bool:
-    return len(some) == len(others) and all(map(np.array_equal, some, others))
+def _equal(ones: list[np.ndarray], others: list[np.ndarray]) -> bool:
+    return len(ones) == len(others) and all(map(np.array_equal, ones, others))
 
 
 def _config(layer: Any) -> str:
     return json.dumps(keras.saving.serialize_keras_object(layer)["config"], default=str)
-
-
-def _stored(grouped: GroupedPointwise | StockGrouped) -> list[np.ndarray]:
-    return [np.asarray(weight) for weight in grouped.get_weights()]
 
 
 def _drawn_inputs(model: keras.Model, generator: np.random.Generator) -> list[np.ndarray]:
@@ -335,9 +350,16 @@ def _spread_out(model: keras.Model, heads: list[Any], inputs: list[np.ndarray]) 
         for layer in heads:
             layer.kernel.assign(2 * layer.kernel)
         outputs = _outputs(model, inputs)
-        if _spread(outputs) < 1.2 * varied * _largest(outputs):
+        if _spread(outputs) <= 1.2 * varied * _largest(outputs):
             break
     return outputs
+
+
+def _difference(outputs: list[np.ndarray], others: list[np.ndarray]) -> float:
+    return max(
+        float(np.abs(one.astype("float64") - other).max())
+        for one, other in zip(outputs, others, strict=True)
+    )
 
 
 def _spread(outputs: list[np.ndarray]) -> float:

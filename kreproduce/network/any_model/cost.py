@@ -108,7 +108,7 @@ def weights_of(owner: Any) -> tuple[int, int, int]:
     parameters = untrainable = size = 0
     for weight in getattr(owner, "weights", ()):
         count = math.prod(weight.shape)
-        size += count * np.dtype(_numpy_name(weight.dtype)).itemsize
+        size += count * itemsize(weight.dtype)
         if not weight.trainable and (owner.trainable or weight.name in _FIXED):
             untrainable += count
         else:
@@ -237,5 +237,6 @@ def size(shape: Shape) -> int:
     return math.prod(int(length or 0) for length in shape)
 
 
-def _numpy_name(dtype: str) -> str:
-    return "uint16" if dtype == "bfloat16" else dtype  # of the same size
+def itemsize(dtype: str) -> int:
+    """Return the bytes of a value."""
+    return np.dtype("uint16" if dtype == "bfloat16" else dtype).itemsize  # NumPy has no bfloat16

@@ -3,7 +3,6 @@
 The configuration, which Keras writes into files, is the only public form of it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +28,13 @@ class Tensor:
     shape: Shape = field(compare=False)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """An argument that is neither a tensor nor a plain value, say an array, as Keras stores it."""
+
+    config: dict[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
     """One call of a layer or of a raw operation.
@@ -52,7 +58,7 @@ class Call:
     @property
     def inputs(self) -> list[Tensor]:
         """What it reads, each as often as it stands there."""
-        return list(tensors((self.args, self.kwargs)))
+        return tensors((self.args, self.kwargs))
 
 
 @dataclass(frozen=True)
@@ -196,39 +202,21 @@ def is_stock(operation: Any) -> bool:
     return type(operation).__module__.startswith(_INSIDE)
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in arguments."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from tensors(inner)
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            yield from tensors(inner)
+def tensors(value: Any) -> list[Tensor]:
+    """Return the tensors in arguments."""
+    return [one for one in keras.tree.flatten(value) if isinstance(one, Tensor)]
+
+
+def constants(value: Any) -> list[Any]:
+    """Return what is no tensor in arguments."""
+    return [one for one in keras.tree.flatten(value) if not isinstance(one, Tensor)]
 
 
 def filled(value: Any, found: dict[Tensor, Any]) -> Any:
     """Return arguments with values in place of tensors."""
-    if isinstance(value, Tensor):
-        return found[value]
-    if isinstance(value, dict):
-        return {key: filled(inner, found) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(filled(inner, found) for inner in value)
-    return value
-
-
-def constants(value: Any) -> Iterator[Any]:
-    """Yield what is no tensor in arguments."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from constants(inner)
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            yield from constants(inner)
-    elif not isinstance(value, Tensor):
-        yield value
+    return keras.tree.map_structure(
+        lambda one: found[one] if isinstance(one, Tensor) else one, value
+    )
 
 
 def _is_functional(model: keras.Model) -> bool:
@@ -244,6 +232,8 @@ def _parsed(value: Any) -> Any:
             config = value["config"]
             source, call, output = config["keras_history"]
             return Tensor(source, call, output, tuple(config["shape"][1:]))
+        if "class_name" in value:
+            return Stored(value)
         return {key: _parsed(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
         return type(value)(_parsed(inner) for inner in value)

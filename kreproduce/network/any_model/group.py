@@ -1,6 +1,7 @@
 """A copy of a model in which grouped layers stand for its pointwise ones."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,9 +18,9 @@ from kreproduce.network.any_model.units import Reason, over_a_filter
 from kreproduce.network.channels import Ch
 from kreproduce.network.grouping import Grouping, Interleaving, interleaved
 from kreproduce.network.layers import GroupedPointwise, glorot_uniform
-from kreproduce.network.lowering import Lowering
+from kreproduce.network.lowering import LOWERINGS, Lowering
 from kreproduce.network.stock import StockGrouped
-from kreproduce.text import printable, quoted
+from kreproduce.text import nearest, printable, quoted
 
 # What a user has asked for, or expects, is no reason to warn.
 _EXPECTED = {Reason.KEPT, Reason.HEAD, Reason.NO_PATTERN, Reason.FEW_CHANNELS, Reason.NO_SHARE}
@@ -59,12 +60,17 @@ def group_pointwise(
             Others are faster in training and need this package, see `network.lowering`.
 
     Returns:
-        the copy, of new layers with the names of the old; compiled if the model is.
+        the copy, of new layers with the names of the old; compiled if the model is. Of a sequential
+        model it is a functional one, for the sum of K and L is no sequence.
 
     Raises:
         SettingsError: the model cannot be copied, a setting has no meaning, a pattern decides no
             layer, or with `strict` a layer cannot be replaced.
     """
+    if lowering not in (None, *LOWERINGS):
+        raise SettingsError(
+            f"lowering: {quoted(lowering, 60)} is refused; {nearest(str(lowering), LOWERINGS)}"
+        )
     planned = plan(
         model, ch=ch, keep=keep, layer_l=layer_l, variant=variant, interleaving=interleaving
     )
@@ -117,14 +123,15 @@ class Grouped:
     def __init__(self, replaced: Replaced, lowering: Lowering | None) -> None:
         self.unit = replaced.unit
         self.grouped: dict[str, GroupedPointwise | StockGrouped] = {}
+        self.name = replaced.nodes[0].layer
         self._nodes = replaced.nodes
         self._lowering = lowering
         self._layers: dict[str, tuple[Any, Any]] = {}  # each with what it is like
-        self._calls = 0
+        self.calls = 0
 
     def __call__(self, inputs: Any) -> Any:
         """Apply it in place of one call of the pointwise layer."""
-        call, self._calls = self._calls, self._calls + 1
+        call, self.calls = self.calls, self.calls + 1
         tensors = {op.INPUT: self._before(inputs)}
         for node in self._nodes:
             read = [tensors[name] for name in node.inputs]
@@ -133,18 +140,15 @@ class Grouped:
 
     def _before(self, inputs: Any) -> Any:
         """Return what K reads: the output of a separable layer's first half, or each nth pixel."""
-        layer, name = self.unit.layer, self.unit.layer.name
+        layer = self.unit.layer
         if hasattr(layer, "depthwise_kernel"):
-            return self._own(f"{name}_depthwise", lambda: _depthwise(layer))(inputs)
+            name = f"{self.name}_depthwise"
+            return self._own(name, lambda: _depthwise(layer, name))(inputs)
         strides = getattr(layer, "strides", ())
         if set(strides) <= {1}:
             return inputs
-        # A pooling that looks at one value passes on each nth.
-        pooling = (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)[len(strides) - 1]
-        return self._own(
-            f"{name}_stride",
-            lambda: pooling(1, strides, data_format="channels_last", name=f"{name}_stride"),
-        )(inputs)
+        each = (slice(None, None, stride) for stride in strides)
+        return inputs[(slice(None), *each, slice(None))]
 
     def _applied(self, node: op.Node, inputs: list[Any], call: int) -> Any:
         unit = self.unit
@@ -163,7 +167,8 @@ class Grouped:
             case op.Interleave(step=step):
                 return ops.take(inputs[0], interleaved(inputs[0].shape[-1], step), axis=-1)
             case op.Add():
-                return layers.Add(name=_numbered(node.name, call))(inputs)
+                policy = self.unit.last.dtype_policy
+                return layers.Add(name=_numbered(node.name, call), dtype=policy)(inputs)
         raise TypeError(f"nothing stands for {node.operation}")
 
     def _fused(self, node: op.Node, outputs: Any) -> Any:
@@ -191,12 +196,28 @@ class Grouped:
             self._layers[name] = (made(), original or self.unit.layer)
         return self._layers[name][0]
 
+    def absorbed(self, call: int) -> Counter[str]:
+        """Return how often each layer is called within the unit that one call stands for."""
+        unit = self.unit
+        activation = unit.activation[call] if unit.activation else ()
+        calls = [*unit.normalization[call : call + 1], *activation]
+        return Counter(one.name for one in calls)
+
     def take(self) -> None:
         """Take over the weights of a separable layer's first half."""
         layer = self.unit.layer
         if hasattr(layer, "depthwise_kernel"):
-            depthwise, _ = self._layers[f"{layer.name}_depthwise"]
+            depthwise, _ = self._layers[f"{self.name}_depthwise"]
             depthwise.set_weights([layer.get_weights()[0]])
+
+    def take_all(self) -> None:
+        """Take over the weights of the whole unit, where one group has as many as it had."""
+        (grouped,) = self.grouped.values()
+        kernel, *bias = self.unit.layer.get_weights()[-1 - self.unit.bias :]
+        grouped.set_weights([kernel.reshape(1, self.unit.channels, -1), *bias])
+        for layer, original in self._layers.values():
+            if getattr(layer, "weights", None) and original is not self.unit.layer:
+                layer.set_weights(original.get_weights())
 
     def freeze(self) -> None:
         """Have trainable and frozen what is so in the unit."""
@@ -218,7 +239,8 @@ class _Copy:
         self._originals: dict[int, Any] = {}
         self._called_once: set[int] = set()
         # The output of a unit by its `id`, kept alive: it stands for the outputs within the unit.
-        self._ended: dict[int, tuple[Any, Grouped]] = {}
+        # With it, how often each layer of the unit is still to come.
+        self._ended: dict[int, tuple[Any, Counter[str]]] = {}
 
     def made(self) -> tuple[keras.Model, list[Grouped]]:
         model = self._plan.model
@@ -268,12 +290,14 @@ class _Copy:
         """Call a layer of the copy; what a unit has taken in hands on the unit's output."""
         if isinstance(layer, Grouped):
             inputs = args[0] if args else kwargs["inputs"]
+            number = layer.calls
             outputs = layer(inputs)
-            self._ended[id(outputs)] = (outputs, layer)
+            self._ended[id(outputs)] = (outputs, layer.absorbed(number))
             return outputs
         for tensor in keras.tree.flatten((args, kwargs)):
-            ended = self._ended.get(id(tensor))
-            if ended is not None and layer.name in ended[1].unit.absorbed:
+            _, absorbed = self._ended.get(id(tensor), (None, Counter[str]()))
+            if absorbed[layer.name]:
+                absorbed[layer.name] -= 1
                 return tensor
         if not is_nested(layer):
             self._called_once.add(id(layer))
@@ -339,7 +363,7 @@ def _grouped(
     return StockGrouped(name, grouping, bias, *drawn)
 
 
-def _depthwise(layer: Any) -> keras.layers.Layer:
+def _depthwise(layer: Any, name: str) -> keras.layers.Layer:
     """Return the first half of a separable convolution."""
     kind = layers.DepthwiseConv1D if len(layer.kernel_size) == 1 else layers.DepthwiseConv2D
     return kind(
@@ -354,7 +378,7 @@ def _depthwise(layer: Any) -> keras.layers.Layer:
         depthwise_regularizer=layer.depthwise_regularizer,
         depthwise_constraint=layer.depthwise_constraint,
         dtype=layer.dtype_policy,
-        name=f"{layer.name}_depthwise",
+        name=name,
     )
 
 

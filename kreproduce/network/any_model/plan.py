@@ -1,8 +1,8 @@
 """Which pointwise layers of a model are replaced, and by what: from a model and Ch to a report."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import keras
@@ -14,10 +14,10 @@ from kreproduce.network.any_model.graph import Shape
 from kreproduce.network.any_model.report import GroupingReport, LayerReport
 from kreproduce.network.any_model.units import Reason, Unit, find, heads
 from kreproduce.network.architecture import Architecture
-from kreproduce.network.channels import Ch, check_patterns, chosen, normalized, replacement
+from kreproduce.network.channels import Ch, check_patterns, chosen, matches, normalized, replacement
 from kreproduce.network.cost import node_cost
 from kreproduce.network.description import describe_replacement
-from kreproduce.network.grouping import Interleaving, Replacement
+from kreproduce.network.grouping import Grouping, Interleaving, Replacement
 from kreproduce.text import quoted
 
 Variant = Literal["v1", "v2"]
@@ -79,11 +79,15 @@ def plan(
     paths = [unit.path for unit in units]
     patterns = [pattern for pattern, _ in channels] if isinstance(channels, tuple) else []
     check_patterns(patterns, paths)
-    kept = [keep] if isinstance(keep, str) else list(keep)
+    kept = [keep] if isinstance(keep, str) else keep
+    if not isinstance(kept, list | tuple) or not all(isinstance(one, str) for one in kept):
+        raise SettingsError(f"keep: {quoted(keep)} is refused; give patterns of layers' names")
     for pattern in kept:
         check_patterns([pattern], paths, "keep")
     graph = graphs[id(model)]
     last = heads(graph, graphs)
+
+    taken = {str(one.name) for read in graphs.values() for one in read.model.operations}
 
     def replace(ch: Ch, unit: Unit) -> Replacement | None:
         return replacement(
@@ -103,7 +107,7 @@ def plan(
             if found is None:
                 share = isinstance(one, str) and one.startswith("share")
                 reason = Reason.NO_SHARE if share else Reason.FEW_CHANNELS
-        row, nodes = _row(unit, rule, found, reason)
+        row, nodes = _row(unit, _free_name(unit, taken), rule, found, reason)
         rows.append(row)
         if found is not None:
             replaced[id(unit.layer)] = Replaced(unit, found, nodes)
@@ -112,13 +116,45 @@ def plan(
     return Plan(model, replaced, report)
 
 
+def one_group(unit: Unit, name: str) -> Replaced:
+    """Return what computes the same as a unit: layer K with one group, without L.
+
+    Args:
+        unit: to be replaced.
+        name: of what stands for it.
+    """
+    replacement = Replacement(Grouping(unit.channels, unit.filters, 1, unit.channels))
+    return Replaced(unit, replacement, _nodes(unit, name, replacement))
+
+
+def _nodes(unit: Unit, name: str, found: Replacement) -> tuple[op.Node, ...]:
+    return describe_replacement(
+        name,
+        (1, 1, unit.channels),
+        found,
+        bias=unit.bias,
+        normalized=bool(unit.normalization),
+        activated=bool(unit.activation),
+    )
+
+
+def _free_name(unit: Unit, taken: set[str]) -> str:
+    """Return a name of which what stands for a unit can be named, as nothing in the model is."""
+    name = str(unit.layer.name)
+    while any(
+        re.match(re.escape(name) + r"_([kl]_|sum|depthwise|interleave)", one) for one in taken
+    ):
+        name += "_grouped"
+    return name
+
+
 def _kept(
-    unit: Unit, kept: list[str], last: set[str], rule: str | None, ch: Ch | None
+    unit: Unit, kept: Sequence[str], last: set[str], rule: str | None, ch: Ch | None
 ) -> Reason | None:
     """Return why a unit is kept, before its replacement is looked for."""
-    if any(fnmatchcase(unit.path, pattern) for pattern in kept):
+    if any(matches(unit.path, pattern) for pattern in kept):
         return Reason.KEPT
-    if unit.path in last:
+    if {unit.path, *unit.absorbed} & last and rule != unit.path:
         return Reason.HEAD
     if unit.reason is not None:
         return unit.reason
@@ -128,7 +164,7 @@ def _kept(
 
 
 def _row(
-    unit: Unit, rule: str | None, found: Replacement | None, reason: Reason | None
+    unit: Unit, name: str, rule: str | None, found: Replacement | None, reason: Reason | None
 ) -> tuple[LayerReport, tuple[op.Node, ...]]:
     """Return what the report says of a unit, and the operations that replace it."""
     weights = unit.channels * unit.filters + unit.bias * unit.filters
@@ -136,14 +172,7 @@ def _row(
     after = before
     nodes: tuple[op.Node, ...] = ()
     if found is not None:
-        nodes = describe_replacement(
-            unit.layer.name,
-            (1, 1, unit.channels),
-            found,
-            bias=unit.bias,
-            normalized=bool(unit.normalization),
-            activated=bool(unit.activation),
-        )
+        nodes = _nodes(unit, name, found)
         after = _after(unit, nodes)
     row = LayerReport(
         path=unit.path,
@@ -156,7 +185,7 @@ def _row(
         groups=(found.k.groups, found.l.groups if found.l else 0) if found else None,
         parameters=(before.parameters, after.parameters),
         operations=(before.operations, after.operations),
-        untrainable=after.untrainable,
+        added=(after.parameters - before.parameters + after.untrainable) * _bytes(unit),
     )
     return row, nodes
 
@@ -180,11 +209,7 @@ def _after(unit: Unit, nodes: tuple[op.Node, ...]) -> _Cost:
             operations += cost.operations * (positions or 0)
     times = sum(isinstance(node.operation, op.GroupedPointwise) for node in nodes)
     # The first normalisation and activation take the place of the unit's own.
-    for call in unit.normalization[:1]:
-        trained, fixed, _ = counting.weights_of(call.operation)
-        parameters += (times - 1) * trained
-        untrainable += (times - 1) * fixed
-    for call in unit.activation[0] if unit.activation else ():
+    for call in (*unit.normalization[:1], *(unit.activation[0] if unit.activation else ())):
         trained, fixed, _ = counting.weights_of(call.operation)
         parameters += (times - 1) * trained
         untrainable += (times - 1) * fixed
@@ -207,6 +232,11 @@ def _operations(unit: Unit) -> int | None:
     fused = counting.function_operations(unit.fused, unit.filters) if unit.fused else 0
     products = 2 * unit.channels * unit.filters + unit.bias * unit.filters
     return positions * (products + fused)
+
+
+def _bytes(unit: Unit) -> int:
+    """Return the bytes of one weight."""
+    return counting.itemsize(unit.layer.variable_dtype)
 
 
 def _positions(unit: Unit) -> int | None:

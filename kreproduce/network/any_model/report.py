@@ -28,7 +28,7 @@ class LayerReport:
         parameters: before and after. Before are those of the layer; after, those of K and L and of
             the normalisation and activation that are there once more.
         operations: likewise, two a multiply-accumulate; None where a size of the image is unknown.
-        untrainable: moving averages that there are more of after.
+        added: bytes of weights that there are more after, or fewer; moving averages included.
     """
 
     path: str
@@ -41,7 +41,7 @@ class LayerReport:
     groups: tuple[int, int] | None
     parameters: tuple[int, int]
     operations: tuple[int | None, int | None]
-    untrainable: int = 0
+    added: int = 0
 
     @property
     def grouped(self) -> bool:
@@ -88,10 +88,9 @@ class GroupingReport:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Megabytes of the weights, before and after, new ones with 4 bytes each."""
-        before, after = self.parameters
-        added = after - before + sum(layer.untrainable for layer in self.layers)
-        return self.before.size / _MEGA, (self.before.size + 4 * added) / _MEGA
+        """Megabytes of the weights, before and after."""
+        added = sum(layer.added for layer in self.layers)
+        return self.before.size / _MEGA, (self.before.size + added) / _MEGA
 
     @property
     def reasons(self) -> Counter[Reason]:

@@ -1,5 +1,6 @@
 """The pointwise layers of a model, each with what follows it alone, or the reason why it stays."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -79,9 +80,23 @@ class Unit:
 
     @property
     def absorbed(self) -> frozenset[str]:
-        """Names of what is replaced together with the layer."""
+        """Paths of what is replaced together with the layer."""
+        prefix, slash, _ = self.path.rpartition("/")
         calls = [*self.normalization, *(call for one in self.activation for call in one)]
-        return frozenset(call.name for call in calls)
+        return frozenset(f"{prefix}{slash}{call.name}" for call in calls)
+
+    @property
+    def weighted(self) -> list[Any]:
+        """The layers of it that have weights, each once."""
+        calls = [*self.normalization[:1], *(self.activation[0] if self.activation else ())]
+        return [self.layer, *(one.operation for one in calls if _weights(one.operation))]
+
+    @property
+    def last(self) -> Any:
+        """The last layer of it, of which its output has the precision."""
+        calls = [*self.normalization[:1], *(self.activation[0] if self.activation else ())]
+        own = [one.operation for one in calls if isinstance(one.operation, keras.layers.Layer)]
+        return own[-1] if own else self.layer
 
 
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
@@ -124,7 +139,7 @@ _OVER_A_FILTER = (
 
 
 def find(
-    model: keras.Model, prefix: str = "", times: int = 1
+    model: keras.Model, prefix: str = "", times: int = 1, masked: bool = False
 ) -> tuple[list[Unit], dict[int, Graph]]:
     """Find the pointwise layers of a model and of those nested in it.
 
@@ -132,6 +147,7 @@ def find(
         model: to be read.
         prefix: of the paths.
         times: how often it is called where it is nested.
+        masked: whether a model that it is nested in masks its steps.
 
     Returns:
         the units, in the model's order; and the graph of each model, by its `id`.
@@ -143,10 +159,7 @@ def find(
     graphs = {id(model): graph}
     units: list[Unit] = []
     seen: set[int] = set()
-    masked = any(
-        isinstance(call.operation, layers.Masking) or getattr(call.operation, "mask_zero", False)
-        for call in graph.calls
-    )
+    masked = masked or any(map(_masks, model._flatten_layers()))
     for call in graph.calls:
         layer = call.operation
         if id(layer) in seen:
@@ -154,16 +167,22 @@ def find(
         seen.add(id(layer))
         if is_nested(layer):
             calls = times * len(graph.calls_of(layer))
-            inner, inner_graphs = find(layer, f"{prefix}{layer.name}/", calls)
+            inner, inner_graphs = find(layer, f"{prefix}{layer.name}/", calls, masked)
             units += inner
             graphs |= inner_graphs
-        elif is_pointwise(layer, call):
+        elif any(is_pointwise(layer, one) for one in graph.calls_of(layer)):
             units.append(replace(_unit(graph, layer, prefix, masked), times=times))
         else:
             units += _inside(layer, prefix)
     if not prefix:
         units = _once(units)
     return units, graphs
+
+
+def _masks(layer: Any) -> bool:
+    """Whether a layer may make a mask; Keras' own but for these only hand one on."""
+    own = not is_stock(layer) and "compute_mask" in vars(type(layer))
+    return own or isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False)
 
 
 def is_pointwise(layer: Any, call: Call) -> bool:
@@ -212,6 +231,8 @@ def _unit(graph: Graph, layer: Any, prefix: str, masked: bool) -> Unit:
         tuple(calls),
     )
     reason = _own_reason(layer, kernel, masked)
+    if reason is None and len({len(call.inputs[0].shape) for call in calls}) > 1:
+        reason = Reason.SHARED
     if reason is not None:
         return replace(alone, reason=reason)
     normalizations, activations = [], []
@@ -309,8 +330,11 @@ def _followers(
 
 def _serves_others(graph: Graph, call: Call, calls: list[Call]) -> bool:
     """Whether the weights of a layer after a unit are used elsewhere, too."""
-    weights = getattr(call.operation, "weights", None)
-    return bool(weights) and len(graph.calls_of(call.operation)) != len(calls)
+    return bool(_weights(call.operation)) and len(graph.calls_of(call.operation)) != len(calls)
+
+
+def _weights(operation: Any) -> list[Any]:
+    return getattr(operation, "weights", [])
 
 
 def _only_consumer(graph: Graph, tensor: Tensor) -> Call | None:
@@ -419,10 +443,10 @@ def _inside(layer: Any, prefix: str) -> list[Unit]:
 
 def _once(units: list[Unit]) -> list[Unit]:
     """Keep as they are the layers that stand in several of the models nested in each other."""
-    times: dict[int, int] = {}
-    for unit in units:
-        times[id(unit.layer)] = times.get(id(unit.layer), 0) + 1
+    times = Counter(id(layer) for unit in units for layer in unit.weighted)
     return [
-        unit if times[id(unit.layer)] == 1 or unit.reason else replace(unit, reason=Reason.SHARED)
+        unit
+        if unit.reason or all(times[id(layer)] == 1 for layer in unit.weighted)
+        else replace(unit, reason=Reason.SHARED)
         for unit in units
     ]

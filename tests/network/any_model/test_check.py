@@ -1,5 +1,7 @@
 """The checks find what is wrong, and hold where nothing is; the file is opened by plain Keras."""
 
+from collections import Counter
+
 import keras
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ def model():
     image = keras.Input((6, 6, 32))
     wide = layers.Conv2D(47, 1, use_bias=False, name="wide")(image)
     wide = layers.ReLU(name="relu")(layers.BatchNormalization(name="norm")(wide))
-    other = layers.Conv2D(16, 3, name="other")(wide)
+    other = layers.Conv2D(47, 3, padding="same", name="other")(wide)
     return keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(other)))
 
 
@@ -41,7 +43,7 @@ def failing(model, monkeypatch, of, name, value):
 
 def test_weights_that_are_lost_are_found(monkeypatch):
     lost = failing(model(), monkeypatch, group, "_take", lambda original, new: None)
-    assert lost == {"only grouped layers differ"}
+    assert lost == {"only grouped layers differ", "wired as the model"}
 
 
 def test_a_layer_that_is_shared_with_the_model_is_found(monkeypatch):
@@ -65,6 +67,24 @@ def test_a_wrong_order_of_channels_is_found(monkeypatch):
 
     lost = failing(model(), monkeypatch, StockGrouped, "_split", turned)
     assert {f"{way} gives the same" for way in LOWERINGS} <= lost
+
+
+def test_wrong_wiring_is_found(monkeypatch):
+    made = group.Grouped.absorbed
+
+    def forgetful(self, call):
+        return made(self, call) + Counter(["other"])  # as if that, too, were part of the unit
+
+    found = failing(model(), monkeypatch, group.Grouped, "absorbed", forgetful)
+    assert "wired as the model" in found
+
+
+def test_outputs_that_cannot_vary_are_found():
+    image = keras.Input((6, 6, 32))
+    wide = layers.Conv2D(32, 1, name="wide")(image)
+    pooled = layers.GlobalAveragePooling2D()(wide)
+    one = keras.Model(image, layers.Rescaling(0.0, 1.0)(layers.Dense(3)(pooled)))
+    assert not outcomes(one)["outputs vary"]
 
 
 def test_nothing_grouped_is_found():

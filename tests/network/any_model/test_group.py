@@ -338,14 +338,10 @@ def test_an_activation_written_out_belongs_to_k_and_l_as_a_whole():
     model = keras.Model(image, classifier(written_out(wide)))
     copy = group_pointwise(model, ch=8)
     x = random(2, 6, 6, 32)
-    before = keras.Model(
-        copy.input, [copy.get_layer("wide_k_bn").output, copy.get_layer("wide_sum").output]
-    )
-    k, given = before(x)
-    k = written_out(k)
-    rest = keras.Model(copy.get_layer("wide_k_bn").output, copy.get_layer("wide_l_bn").output)
-    after_k = rest(copy.get_layer("wide_k_bn")(k * 0) * 0 + before(x)[0])
-    np.testing.assert_allclose(given, k + written_out(after_k), atol=1e-5)
+    names = ("wide_k_bn", "wide_l_bn", "wide_sum")
+    outputs = [copy.get_layer(name).output for name in names]
+    k, l_of_k, given = keras.Model(copy.input, outputs)(x)
+    np.testing.assert_allclose(given, written_out(k) + written_out(l_of_k), atol=1e-5)
     assert sum(type(one).__name__ == "Relu6" for one in copy.operations) == 2
     holds(model, ch=8)
 
@@ -488,8 +484,8 @@ def test_the_precision_of_each_layer():
         keras.config.set_dtype_policy("float32")
     for lowering in (None, "dense"):
         copy = group_pointwise(model, ch=8, lowering=lowering)
-        policies = {layer.dtype_policy.name for layer in copy.layers if layer.weights}
-        assert policies == {"mixed_float16"}
+        given = {layer.name: layer.dtype_policy.name for layer in copy.layers[1:]}
+        assert {*given.values()} == {"mixed_float16"}, given
         assert copy.get_layer("wide_k_conv").variables[0].dtype == "float32"
 
 
@@ -646,8 +642,12 @@ def test_heads():
     report = grouping_report(keras.Model(image, layers.Dropout(0.5)(both)), ch=8)
     assert report.heads == ("first", "second")
     assert [row.reason for row in report.layers] == [None, Reason.HEAD, Reason.HEAD]
-    features = grouping_report(keras.Model(image, wide), ch=8)  # without a classifier
-    assert [row.reason for row in features.layers] == [None]
+    without_top = keras.Model(image, wide)
+    features = grouping_report(without_top, ch=8)
+    # With the normalisation after it, of which the weights come last.
+    assert (features.heads, features.layers[0].reason) == (("wide_bn",), Reason.HEAD)
+    # Named by its whole name it is grouped all the same.
+    assert grouping_report(without_top, ch={"wide": 8}).layers[0].grouped
 
 
 def test_one_warning_at_most():
@@ -665,5 +665,105 @@ def test_one_warning_at_most():
 def test_lowerings_are_layers_of_this_package():
     copy = group_pointwise(simple(), ch=8, lowering="dense")
     assert isinstance(copy.get_layer("wide_k_conv"), GroupedPointwise)
-    with pytest.raises(ValueError, match="lowering is 'quick'"):
+    with pytest.raises(SettingsError, match="lowering: 'quick' is refused"):
         group_pointwise(simple(), ch=8, lowering="quick")
+
+
+def test_a_layer_that_is_called_again_after_the_unit_is_called_again():
+    image = keras.Input((6, 6, 32))
+    tanh, add = layers.Activation("tanh", name="tanh"), layers.Add(name="add")
+    wide = tanh(layers.Conv2D(32, 1, name="wide")(image))
+    other = layers.Conv2D(32, 1, name="other")(image)
+    twice = add([add([other, other]), image])
+    model = keras.Model(image, classifier(layers.Concatenate()([tanh(wide), wide, twice])))
+    assert {"tanh", "add"} <= {layer.name for layer in group_pointwise(model, ch=8).layers}
+    holds(model, ch=8)
+
+
+def test_masks_cross_models_in_models():
+    words = keras.Input((5,), dtype="int32")
+    inner = keras.Model(words, layers.Embedding(9, 32, mask_zero=True)(words), name="inner")
+    outputs = layers.GRU(4)(layers.Dense(32, name="wide")(inner(words)))
+    model = keras.Model(words, layers.Dense(3)(outputs))
+    assert {row.reason for row in rows(model, ch=8).values()} == {Reason.MASKED}
+
+
+def test_normalisation_shared_by_models_in_models_stays_one():
+    image, inner_image = keras.Input((6, 6, 32)), keras.Input((6, 6, 32))
+    norm = layers.BatchNormalization(name="norm")
+    one, two = layers.Conv2D(32, 1, name="one"), layers.Conv2D(32, 1, name="two")
+    inner = keras.Model(inner_image, norm(one(inner_image)), name="inner")
+    model = keras.Model(image, classifier(norm(two(inner(image)))))
+    assert {row.reason for row in rows(model, ch=8).values()} == {Reason.SHARED}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        lambda x: x * np.arange(32).astype("float32"),
+        lambda x: ops.maximum(x, ops.ones((32,))),
+    ],
+)
+def test_a_constant_for_each_channel_is_no_activation(after):
+    image = keras.Input((6, 6, 32))
+    model = keras.Model(image, classifier(after(layers.Conv2D(32, 1, name="wide")(image))))
+    assert rows(model, ch=8)["wide"].grouped
+    holds(model, ch=8)
+
+
+def test_names_that_are_there_already():
+    image = keras.Input((6, 6, 32))
+    wide = layers.Conv2D(32, 1, name="wide")(image)
+    taken = layers.Conv2D(32, 3, name="wide_k_conv")(wide)
+    summed = layers.Add(name="wide_sum")([taken, taken])
+    model = keras.Model(image, classifier(summed))
+    names = {layer.name for layer in group_pointwise(model, ch=8).layers}
+    assert {"wide_k_conv", "wide_sum", "wide_grouped_k_conv", "wide_grouped_sum"} <= names
+    holds(model, ch=8)
+
+
+def test_a_dense_layer_on_many_axes():
+    image = keras.Input((2, 3, 4, 5, 32))
+    pooled = ops.mean(layers.Dense(40, name="wide")(image), axis=(1, 2, 3, 4))
+    model = keras.Model(image, layers.Dense(CLASSES)(pooled))
+    assert rows(model, ch=8)["wide"].grouped
+    holds(model, ch=8)
+
+
+def test_a_dense_layer_on_maps_and_on_vectors_is_kept():
+    image, vector = keras.Input((6, 6, 32)), keras.Input((32,))
+    wide = layers.Dense(32, name="wide")
+    both = layers.Add()([wide(vector), layers.GlobalAveragePooling2D()(wide(image))])
+    model = keras.Model([image, vector], layers.Dense(CLASSES)(both))
+    assert rows(model, ch=8)["wide"].reason == Reason.SHARED
+
+
+def test_the_precision_of_the_output():
+    image = keras.Input((6, 6, 32), dtype="float64")
+    wide = layers.Conv2D(31, 1, strides=2, dtype="float64", name="wide")(image)
+    outputs = layers.Conv2D(10, 3, dtype="float64")(wide)
+    model = keras.Model(image, outputs)
+    copy = group_pointwise(model, ch=8)
+    given = {layer.name: layer.compute_dtype for layer in copy.layers[1:]}
+    assert {*given.values()} == {"float64"}, given
+    assert copy.output.dtype == "float64"
+    holds(model, ch=8)
+
+
+@pytest.mark.parametrize("keep", [None, 3, [3], "nothing*", ["wide", "nothing"]])
+def test_what_keep_cannot_be(keep):
+    with pytest.raises(SettingsError, match="keep: "):
+        grouping_report(simple(), ch=8, keep=keep)
+
+
+def test_a_name_with_brackets_matches_itself():
+    image = keras.Input((6, 6, 32))
+    model = keras.Model(image, classifier(layers.Conv2D(32, 1, name="wide[0]")(image)))
+    assert rows(model, ch={"wide[0]": 8})["wide[0]"].grouped
+    assert grouping_report(model, ch=np.int64(8)).layers[0].ch == 8
+
+
+def test_a_sequential_model_becomes_a_functional_one():
+    model = keras.Sequential([keras.Input((6, 6, 32)), layers.Conv2D(32, 1), layers.Flatten()])
+    with pytest.warns(UserWarning, match="no pointwise layer is grouped"):  # it is the head
+        assert not isinstance(group_pointwise(model, ch=8), keras.Sequential)
