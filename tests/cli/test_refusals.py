@@ -50,11 +50,12 @@ USAGE = {
     "no command": ([], "Reproduce kEffNet-B0 V2"),
     "unknown command": (["rnu"], "No such command 'rnu'"),
     "unknown flag": (["run", "digits", "--chh", "4"], "No such option: --chh"),
-    "no number": (["run", "digits", "--ch", "four"], "Invalid value for '--ch'"),
+    "no number": (["run", "digits", "--epochs", "four"], "Invalid value for '--epochs'"),
     "no target": (["run"], "Missing argument"),
 }
 NETWORK = {
     "variant": (["--variant", "v9"], "variant: 'v9' is refused"),
+    "ch": (["--ch", "four"], "ch: 'four' is refused; give a number, 'sqrt'"),
     "size": (["--ch", "4", "--size", "B9"], "size: 'B9' is refused"),
     "ch missing": ([], "v2 needs the channels per group"),
     "no L with v1": (["--variant", "v1", "--ch", "4", "--no-l"], "has no meaning for v1"),

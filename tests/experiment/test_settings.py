@@ -207,7 +207,7 @@ def test_conditions_do_not_make_another_row():
 
 
 REFUSED = {
-    "ch of 0": ({"ch": 0}, "ch: 0 is refused; input should be greater than or equal to 1"),
+    "ch of 0": ({"ch": 0}, "ch: 0 is refused; a group has 1 to 100,000 channels"),
     "ch missing": ({"ch": None}, "v2 needs the channels per group; say how many"),
     "ch missing, v1": ({"ch": None, "variant": "v1"}, "v1 needs the channels per group"),
     "ch with the baseline": ({"variant": "baseline"}, "ch has no meaning for the baseline"),
