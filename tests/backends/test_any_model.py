@@ -7,7 +7,7 @@ from kreproduce import check_grouped, grouping_report
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small"])
+@pytest.mark.parametrize("name", ["MobileNet", "MobileNetV3Small"])
 def test_a_family_is_grouped_and_all_checks_hold(name):
     model = getattr(keras.applications, name)(weights=None, classes=10, input_shape=(32, 32, 3))
     assert [check for check in check_grouped(model, ch=16) if not check.passed] == []

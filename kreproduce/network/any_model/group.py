@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from kreproduce.errors import SettingsError
@@ -208,7 +209,7 @@ class Grouped:
         layer = self.unit.layer
         if hasattr(layer, "depthwise_kernel"):
             depthwise, _ = self._layers[f"{self.name}_depthwise"]
-            depthwise.set_weights([layer.get_weights()[0]])
+            depthwise.set_weights([np.array(layer.get_weights()[0])])
 
     def take_all(self) -> None:
         """Take over the weights of the whole unit, where one group has as many as it had."""
@@ -412,7 +413,8 @@ def _take(original: keras.layers.Layer, new: keras.layers.Layer) -> None:
             "get_config with other weights than it has; it was changed after it was made"
         )
     for one, other in zip(given, taken, strict=True):
-        other.assign(one)
+        # A copy, for JAX shares what it is given, and takes it away when it trains.
+        other.assign(np.array(ops.convert_to_numpy(one)))
     if isinstance(new, layers.Normalization):
         new.finalize_state()  # its mean and variance in the form in which it uses them
 
