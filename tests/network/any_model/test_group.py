@@ -60,6 +60,11 @@ def holds(model, **settings):
     assert {name: said for name, check in checks.items() if not (said := check())[0]} == {}
 
 
+def of_users(said):
+    """The warnings that are meant for a user: not what libraries say of each other."""
+    return [one for one in said if one.category is UserWarning]
+
+
 def test_the_papers_unit_by_the_papers_rule():
     model = simple()
     copy = group_pointwise(model, ch=8)
@@ -500,7 +505,7 @@ def test_a_compiled_model_is_compiled_as_it_was():
     model.compile("sgd", lambda wanted, given: ops.mean(wanted - given))
     with pytest.warns(UserWarning, match="the copy is not compiled") as said:
         assert not group_pointwise(model, ch=8).compiled
-    assert len(said) == 1
+    assert len(of_users(said)) == 1
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -656,7 +661,7 @@ def test_one_warning_at_most():
     model = keras.Model(image, classifier(layers.Add()(wide)))
     with pytest.warns(UserWarning, match="3 of 3 pointwise layers are kept: 3 grouped") as said:
         group_pointwise(model, ch=8)
-    assert len(said) == 1
+    assert len(of_users(said)) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         group_pointwise(simple(), ch=8)
