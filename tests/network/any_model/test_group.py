@@ -663,7 +663,7 @@ def test_one_warning_at_most():
         group_pointwise(model, ch=8)
     assert len(of_users(said)) == 1
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         group_pointwise(simple(), ch=8)
 
 
