@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Iterator
 
+import keras
+
 from kreproduce.network.any_model import sources
 from kreproduce.network.any_model.check import Check, check_grouped
 from kreproduce.network.any_model.group import grouping_report
@@ -42,9 +44,9 @@ networks then learn was not measured.
 def rows(names: tuple[str, ...] = tuple(FAMILIES)) -> Iterator[str]:
     """Yield a row of the table for each network and Ch."""
     for name in names:
-        model = sources.find(f"{sources.PREFIX}{name}", CLASSES, FAMILIES[name])
+        model = network(name)
         for ch in NUMBERS:
-            yield f"{counted(name, ch)} {_outcome(check_grouped(model, ch=ch))} |"
+            yield f"{counted(model, name, ch)} {_outcome(check_grouped(model, ch=ch))} |"
 
 
 def _outcome(checks: list[Check]) -> str:
@@ -53,9 +55,13 @@ def _outcome(checks: list[Check]) -> str:
     return f"{passed}, not: {', '.join(failed)}" if failed else passed
 
 
-def counted(name: str, ch: int) -> str:
+def network(name: str) -> keras.Model:
+    """Return a family's network, as it is before it is grouped."""
+    return sources.find(f"{sources.PREFIX}{name}", CLASSES, FAMILIES[name])
+
+
+def counted(model: keras.Model, name: str, ch: int) -> str:
     """Return a row but for its last cell, the checks."""
-    model = sources.find(f"{sources.PREFIX}{name}", CLASSES, FAMILIES[name])
     report = grouping_report(model, ch=ch)
     (before, after), computations = report.parameters, report.computations
     assert computations is not None
