@@ -130,7 +130,8 @@ def test_start_up(kreproduce):
     rows = {row["what"]: row for row in json.loads(result.output)["rows"]}
     assert rows["bare Python"]["times_bare_python"] == 1
     assert rows["kreproduce --help"]["seconds"] < rows["import tensorflow"]["seconds"]
-    assert rows["building V2 32ch, B7"]["seconds"] > rows["building V2 32ch, B0"]["seconds"]
+    for size in ("B0", "B7"):  # in one try each, either may be the faster
+        assert rows[f"building V2 32ch, {size}"]["seconds"] > rows["kreproduce --help"]["seconds"]
     for row in rows.values():
         assert row["reached"] == (
             None if row["goal"] is None else row["seconds_above"] <= row["goal"]

@@ -1,5 +1,7 @@
 """Requests to stop: heard at once, or when there is time for them."""
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 import tree
 
-from kreproduce.system.interruption import Interrupted, Interruptions
+from kreproduce.system.interruption import REQUESTS, Interrupted, Interruptions
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 138}
 
@@ -51,18 +53,130 @@ def test_behind_the_saving_a_request_is_heard_at_once_again():
 class Asks:
     """Asks to stop the process when code in C asks for its class."""
 
+    number = signal.SIGTERM
+
     @property
     def __class__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), type(self).number)
         return Asks
 
 
-def test_a_request_that_code_in_c_swallows_is_heard_in_the_end():
-    with pytest.raises(Interrupted, match="SIGTERM"), Interruptions():
+def came_here():
+    raise SystemExit("came here")  # no error that a request takes the place of
+
+
+def work_on_behind_code_in_c():
+    with Interruptions():
         tree.flatten({"a": Asks()})  # an AttributeError: a string has no keys
-    swallows = pytest.raises(AttributeError, match="keys")
-    with pytest.raises(Interrupted, match="SIGTERM"), Interruptions(), swallows:
-        tree.flatten({"a": Asks()})
+        came_here()
+
+
+def work_on_behind_code_in_c_that_fails():
+    with Interruptions():
+        with contextlib.suppress(AttributeError):
+            tree.flatten({"a": Asks()})
+        came_here()
+
+
+def work_on_behind_code_that_catches_all():
+    with Interruptions():
+        with contextlib.suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGTERM)
+        came_here()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        work_on_behind_code_in_c,
+        work_on_behind_code_in_c_that_fails,
+        work_on_behind_code_that_catches_all,
+    ],
+)
+def test_a_request_that_is_swallowed_is_raised_again_at_once(work):
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        work()
+
+
+def test_a_request_that_is_swallowed_again_and_again():
+    def ask_in_a_loop():
+        with Interruptions():
+            for _ in range(100):
+                with contextlib.suppress(BaseException):
+                    tree.flatten({"a": Asks()})
+            came_here()
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        ask_in_a_loop()
+
+
+def test_a_swallowed_ctrl_c_is_no_second_ctrl_c(monkeypatch):
+    monkeypatch.setattr(Asks, "number", signal.SIGINT)
+    with pytest.raises(Interrupted, match="SIGINT"):
+        work_on_behind_code_in_c()
+
+
+@pytest.mark.parametrize("call", range(7))
+def test_a_request_while_handlers_are_set_or_restored(call, monkeypatch):
+    """Four on entering, three on leaving; at the fourth no handler is left."""
+    before = {number: signal.getsignal(number) for number in CODES}
+    set_handler = signal.signal
+    calls = []
+
+    def set_and_ask(number, handler):
+        set_handler(number, handler)
+        calls.append(number)
+        if len(calls) == call + 1:
+            os.kill(os.getpid(), REQUESTS[0 if call < 4 else -1])  # one whose handler is set
+
+    def work():
+        with Interruptions():
+            pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signal, "signal", set_and_ask)
+        with pytest.raises(Interrupted):
+            work()
+    assert {number: signal.getsignal(number) for number in CODES} == before
+    gc.collect()  # nothing is raised again
+
+
+def test_a_request_that_is_kept_by_the_code_is_heard_in_the_end():
+    kept = []
+
+    def keep():
+        with Interruptions():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            except BaseException as error:
+                kept.append(error)
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        keep()
+
+
+def test_the_clean_up_that_a_request_begins_is_not_broken_into():
+    done = []
+
+    def work():
+        with Interruptions():
+            try:
+                try:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                except BaseException:
+                    gc.collect()
+                    done.append("first")
+                    raise
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                gc.collect()
+                with contextlib.suppress(OSError):
+                    raise OSError
+                done.append("second")
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        work()
+    assert done == ["first", "second"]
 
 
 def fail_behind_a_request_that_waits():
