@@ -1,6 +1,5 @@
 """`kreproduce run`: train, test and record one experiment."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +10,12 @@ from kreproduce.cli.arguments import CH_HELP
 from kreproduce.cli.download import Download
 from kreproduce.experiment.recipes import RECIPES
 from kreproduce.network import channels
+from kreproduce.system import quiet
 from kreproduce.text import alternatives
 
 if TYPE_CHECKING:
     from kreproduce.experiment.settings import Experiment
+    from kreproduce.training.record import Cost
 
 Setting = dict[str, Any]
 
@@ -34,6 +35,14 @@ def run(
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="B0 (default) to B7.", autocompletion=completion.sizes)
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Another network than the paper's: keras:NAME, of keras.applications, or "
+            "FILE.keras; as it is without --ch.",
+        ),
     ] = None,
     ch: Annotated[str | None, typer.Option(metavar="CH", help=CH_HELP)] = None,
     no_l: Annotated[bool, typer.Option("--no-l", help="Leave out layer L.")] = False,
@@ -104,6 +113,7 @@ def run(
     given: dict[str, Any] = {
         "variant": variant,
         "size": size,
+        "model": model,
         "ch": None if ch is None else channels.parse(ch),
         "layer_l": False if no_l else None,
         "activation": "relu" if relu else None,
@@ -151,19 +161,29 @@ def _download(dataset: str) -> None:
         prepare.prepare(dataset, watch=download)
 
 
+def _cost(experiment: "Experiment") -> "Cost":
+    """Return what an experiment's network costs; another than the paper's is built for it."""
+    from kreproduce.training.record import cost_of
+
+    if experiment.model is None:
+        return cost_of(experiment)
+    with quiet.silence_stderr():
+        from kreproduce.training.other_model import OtherModel
+    return OtherModel(experiment, "auto").cost
+
+
 def _print_plan(experiment: "Experiment", hflip: bool, results: Path) -> None:
     """Print the resolved settings, what the network costs, and where the run would be recorded."""
     import yaml
 
-    from kreproduce.network.cost import count
     from kreproduce.runs.folder import RunFolder
 
+    cost = _cost(experiment)
     print(yaml.safe_dump(experiment.model_dump() | {"hflip": hflip}, sort_keys=False).rstrip())
-    trained = count(experiment.architecture)
-    counted = count(replace(experiment.architecture, padding="counted"))
-    print(f"# parameters: {trained.parameters:,}")
+    print(f"# parameters: {cost.parameters:,}")
     passes, how = (2, " (two passes: H flip)") if hflip else (1, "")
-    print(f"# computations, as the paper counts: {passes * counted.computations:,}{how}")
-    if trained.computations != counted.computations:
-        print(f"# computations of the network as trained: {passes * trained.computations:,}{how}")
+    print(f"# computations, as the paper counts: {passes * cost.computations:,}{how}")
+    if cost.computations_trained != cost.computations:
+        trained = passes * cost.computations_trained
+        print(f"# computations of the network as trained: {trained:,}{how}")
     print(f"# run folder: {RunFolder(results, experiment).path}")

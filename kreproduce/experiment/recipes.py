@@ -79,11 +79,30 @@ def complete(values: Values) -> Values:
     """
     dataset = values["dataset"]
     recipe = {"variant": "v2", "ch": None, "data_name": dataset} | RECIPES.get(dataset, OTHER)
+    if values.get("model") is not None:
+        return _of_model(recipe, values)
     if values.get("variant") == "baseline":
         recipe["ch"] = None
     values = recipe | values
     if _is_cifar10(dataset):
         values = _cifar10(values) | values
+    return {"cycle": cycle(values["epochs"])} | values
+
+
+def _of_model(recipe: Values, values: Values) -> Values:
+    """Complete the settings of another network than the paper's: as it is, unless Ch is set.
+
+    The images are those that the k-networks see, of 32 pixels at least, below which few models go.
+    """
+    recipe = {"batch_size": 64, **recipe}
+    recipe |= {
+        "variant": "baseline" if values.get("ch") is None else "v2",
+        "ch": None,
+        "input_size": max(32, recipe.get("input_size", 32)),
+        "skip_strides": 0,
+    }
+    recipe.pop("bn_momentum", None)
+    values = recipe | values
     return {"cycle": cycle(values["epochs"])} | values
 
 

@@ -26,10 +26,15 @@ from kreproduce.network.architecture import (
 from kreproduce.network.channels import Channels
 from kreproduce.network.description import describe
 from kreproduce.network.grouping import Interleaving
+from kreproduce.system import files
 from kreproduce.system.strict import Strict
 from kreproduce.text import nearest, printable, quoted
 
 Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+MODEL_PREFIX, MODEL_SUFFIX = "keras:", ".keras"
+_LARGEST_MODEL = 2 * 2**30
+"""Bytes of a model's file; the largest of keras.applications has half a gigabyte."""
+_PAPERS = ("size", "activation", "padding", "skip_strides", "bn_momentum")
 _HFLIP = "hflip"
 PROTOCOL = 2
 """Raised when the same settings come to train or test otherwise, say by another optimizer: what was
@@ -87,9 +92,14 @@ class Experiment(Strict):
             all flips, or "plain".
         seed: of initialisation, shuffling, augmentation and dropout.
         limit: number of training images taken, the others in proportion; None is all.
+        model: another network than the paper's: "keras:NAME", of `keras.applications`, or the path
+            of a FILE.keras; grouped by `variant`, `ch`, `layer_l` and `interleaving`, or as it is
+            for the variant "baseline".
+        model_hash: SHA-256 of the file, by which and not by its path it counts; None for a NAME.
 
     The others, variant, ch, size, layer_l, activation, interleaving, padding, bn_momentum,
-    input_size and skip_strides, are those of `Architecture`.
+    input_size and skip_strides, are those of `Architecture`. Of another network size, activation,
+    padding, bn_momentum and skip_strides say nothing, and stay at their defaults.
     """
 
     dataset: Name
@@ -114,6 +124,8 @@ class Experiment(Strict):
     validation: Literal["augmented", "fourfold", "plain"]
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     limit: Annotated[int, Field(ge=1)] | None = None
+    model: Annotated[str, Field(max_length=4096)] | None = None
+    model_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @model_validator(mode="after")
     def _has_a_meaning(self) -> Self:
@@ -123,22 +135,48 @@ class Experiment(Strict):
                 "a free one"
             )
         try:
+            self._check_model()
             architecture = self._architecture()
-            if isinstance(self.ch, tuple):
+            if self.model is None and isinstance(self.ch, tuple):
                 describe(architecture)  # only there is it known which layers its patterns decide
         except SettingsError as error:
             raise ValueError(str(error)) from None
         return self
 
+    def _check_model(self) -> None:
+        model = self.model
+        if model is None:
+            if self.model_hash is not None:
+                raise SettingsError("model_hash is of a model's file, and no model is named")
+            return
+        for name in _PAPERS:
+            if getattr(self, name) != Architecture.__dataclass_fields__[name].default:
+                raise SettingsError(
+                    f"{name} is for the paper's network, and {printable(model)} is another; leave "
+                    "it out"
+                )
+        if (self.model_hash is None) != is_named(model):
+            raise SettingsError("model_hash is of a file; leave it out, for it follows from model")
+
     @cached_property
     def architecture(self) -> Architecture:
-        """The network to train."""
+        """The network to train.
+
+        Raises:
+            SettingsError: it is none of the paper's, see `model`.
+        """
+        if self.model is not None:
+            raise SettingsError(
+                f"{self.model_name} is none of the paper's networks, which alone this is for; "
+                "model.keras in the run's folder opens with keras.models.load_model"
+            )
         return self._architecture()
 
     def _architecture(self) -> Architecture:
-        return Architecture(
-            **{name: getattr(self, name) for name in Architecture.__dataclass_fields__}
-        )
+        values = {name: getattr(self, name) for name in Architecture.__dataclass_fields__}
+        if self.model is not None:  # of whose input the paper's strides say nothing
+            values["input_size"] = None
+        return Architecture(**values)
 
     @cached_property
     def identity(self) -> str:
@@ -147,14 +185,23 @@ class Experiment(Strict):
         Settings at the default that the class gives them are left out, so that a setting
         added later, with a default, leaves the identities of older runs as they are.
         """
-        values = self.model_dump(exclude_defaults=True)
+        values = self.model_dump(exclude_defaults=True, exclude=self._elsewhere)
         text = json.dumps({"protocol": PROTOCOL} | values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
+    def _elsewhere(self) -> set[str]:
+        """What changes no result: where a file lies, of which the content counts."""
+        return {"model"} if self.model_hash else set()
+
+    @property
     def model_name(self) -> str:
-        """A short name of the network, say "v2-32ch-relu"."""
+        """A short name of the network, say "v2-32ch-relu" or "mobilenetv2-v2-16ch"."""
         parts = [self.variant if self.size == "B0" else f"{self.size.lower()}-{self.variant}"]
+        if self.model is not None:
+            file = f"file{self.model_hash[:8]}" if self.model_hash else ""
+            parts = [file or self.model.removeprefix(MODEL_PREFIX).lower()]
+            parts += [] if self.ch is None else [self.variant]
         parts += [channels.label(self.ch)] if self.ch is not None else []
         parts += [] if self.layer_l else ["nol"]
         parts += ["relu"] if self.activation == "relu" else []
@@ -183,7 +230,9 @@ class Experiment(Strict):
 
         Those are the seed, the precision, and the images' name and how many are taken.
         """
-        return self.model_dump(exclude={"seed", "precision", "data_name", "limit"})
+        return self.model_dump(
+            exclude={"seed", "precision", "data_name", "limit"} | self._elsewhere
+        )
 
     def published(self, *, hflip: bool = False) -> paper.Row | None:
         """Return the first row of the paper with exactly these settings, whatever the conditions.
@@ -191,7 +240,7 @@ class Experiment(Strict):
         Args:
             hflip: of the headline with the mirror image, instead of the plain one.
         """
-        if isinstance(self.ch, str | tuple):
+        if isinstance(self.ch, str | tuple) or self.model is not None:
             return None
         row = paper.published(
             self.dataset,
@@ -209,7 +258,7 @@ class Experiment(Strict):
     @property
     def may_enter_tables(self) -> bool:
         """Whether a run of it, on the original images, counts for the row it is of, if any."""
-        return self.limit is None and self.data_name == self.dataset
+        return self.limit is None and self.data_name == self.dataset and self.model is None
 
 
 def of_row(row: paper.Row) -> Experiment:
@@ -233,12 +282,58 @@ def resolve(*layers: dict[str, Any]) -> Experiment:
     dataset_of(values)
     asks_for_hflip(values)
     values.pop(_HFLIP, None)
+    values |= _model_hash(values)
     values = recipes.complete(values)
     values = _with_augmentation(values, layers)
     try:
         return Experiment(**values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+
+
+def is_named(model: str) -> bool:
+    """Whether a model is one of `keras.applications`, not a file."""
+    return model.startswith(MODEL_PREFIX)
+
+
+def _model_hash(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the hash of a model's file, so far as it is to be read.
+
+    Raises:
+        SettingsError: there is no such file, or the model is neither a file nor a name.
+    """
+    model = values.get("model")
+    if model is None or "model_hash" in values:
+        return {}
+    if not isinstance(model, str) or not (
+        model.endswith(MODEL_SUFFIX) or re.fullmatch(f"{MODEL_PREFIX}[A-Za-z0-9_]{{1,64}}", model)
+    ):
+        raise SettingsError(
+            f"model: {quoted(model, 60)} is refused; give {MODEL_PREFIX}NAME, of "
+            f"keras.applications, or a file that ends in {MODEL_SUFFIX}"
+        )
+    if is_named(model):
+        return {}
+    return {"model_hash": hashlib.sha256(read_model(model)).hexdigest()}
+
+
+def read_model(path: str) -> bytes:
+    """Return the content of a model's file.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    try:
+        # A link may lead to it, as to a file of settings.
+        return files.read(Path(path).resolve(), _LARGEST_MODEL)
+    except FileNotFoundError:
+        raise SettingsError(f"model: there is no file {printable(path)}; check its path") from None
+    except files.UnfitError as error:
+        raise SettingsError(f"model: {printable(path)} {error}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(
+            f"model: {printable(path)} cannot be read: {printable(error)}"
+        ) from None
 
 
 def asks_for_hflip(*layers: dict[str, Any]) -> bool:
@@ -286,6 +381,9 @@ def read(path: Path) -> dict[str, Any]:
         _check_known(values)
     except SettingsError as error:
         raise SettingsError(f"{printable(path)}: {error}") from None
+    model = values.get("model")
+    if isinstance(model, str) and not is_named(model):
+        values["model"] = str(path.parent / model)  # beside the file that names it
     return values
 
 

@@ -20,8 +20,10 @@ import numpy as np
 from keras import layers, ops
 
 from kreproduce.data.images import reason
+from kreproduce.data.record import Images
 from kreproduce.data.resize import Rule, nearest_indices
 from kreproduce.errors import DataError
+from kreproduce.experiment.settings import Experiment
 from kreproduce.export import about as about_module
 from kreproduce.export.about import MEMBER, About
 from kreproduce.network.cost import count
@@ -55,6 +57,25 @@ def write(network: keras.Model, about: About, path: Path) -> None:
                 new.writestr(name, old.read(name))
             new.writestr(MEMBER, about.encoded())
     path.write_bytes(content.getvalue())
+
+
+def write_other(network: keras.Model, experiment: Experiment, images: Images, path: Path) -> None:
+    """Write a network that is none of the paper's, in layers of Keras alone.
+
+    Args:
+        network: from images in [0, 1], in the experiment's input size, to class probabilities.
+        experiment: how images are enlarged.
+        images: those that it was trained on.
+        path: of the file, which ends in .keras.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    with precision("float32"):
+        image = keras.Input(images.image_shape, name="image", dtype="float32")
+        shown = enlarged(image, experiment.input_size, experiment.resize)
+        shown = layers.Rescaling(1 / 255, name="rescaling")(shown)
+        keras.Model(image, network(shown), name="classifier").save(path)
 
 
 def read(path: Path) -> tuple[keras.Model, About]:

@@ -257,7 +257,8 @@ class Record(Strict):
             raise ValueError("its conditions are not those of its last session")
         self._check_images()
         try:
-            describe(self.settings.architecture)
+            if self.settings.model is None:
+                describe(self.settings.architecture)
         except SettingsError as error:
             raise ValueError(str(error)) from None
         return self

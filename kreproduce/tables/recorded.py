@@ -15,6 +15,7 @@ from kreproduce.tables.measured import summary
 
 # What a row names; whatever else differs from the recipe stands in its footnote.
 _NAMED = ("dataset", "variant", "size", "ch", "layer_l", "activation", "epochs")
+_OTHERS = ("model", "model_hash")
 
 
 def _on(row: Row) -> str:
@@ -42,7 +43,7 @@ def contents_recorded(records: Sequence[Record]) -> Contents:
     )
     for alike in _grouped(records):
         experiment, found = alike[0].settings, summary(alike)
-        cost = count(experiment.architecture)
+        parameters, computations = _cost(alike[0])
         others = _set(experiment)
         table.rows.append(
             {
@@ -51,8 +52,8 @@ def contents_recorded(records: Sequence[Record]) -> Contents:
                 "original": alike[0].data.original,
                 "epochs": experiment.epochs,
                 "limit": experiment.limit,
-                "parameters": cost.parameters,
-                "computations_trained": cost.computations,
+                "parameters": parameters,
+                "computations_trained": computations,
                 "measured_mean": found.mean,
                 "measured_sd": found.sd,
                 "measured_n": found.n,
@@ -64,6 +65,14 @@ def contents_recorded(records: Sequence[Record]) -> Contents:
         note = f"{others}; {found.conditions}" if others else found.conditions
         table.mark(len(table.rows) - 1, "measured_mean", note)
     return table
+
+
+def _cost(record: Record) -> tuple[int, int]:
+    """Return parameters and computations: counted again, if the network is one of the paper's."""
+    if record.settings.model is not None:
+        return record.parameters, record.computations_trained
+    cost = count(record.settings.architecture)
+    return cost.parameters, cost.computations
 
 
 def _grouped(records: Sequence[Record]) -> list[list[Record]]:
@@ -84,6 +93,7 @@ def _set(experiment: Experiment) -> str:
     """Return the settings that are not what the recipe gives this network, say "batch_size 32"."""
     values = experiment.row_settings
     named = {name: values[name] for name in _NAMED} | {"classes": experiment.classes}
+    named |= {name: getattr(experiment, name) for name in _OTHERS}
     try:
         usual = resolve(named).row_settings
     except SettingsError:  # say, a network of another input size than the recipe's

@@ -7,6 +7,7 @@ progress.py             how far it is, and what of that a checkpoint holds
 sessions.py             what has changed from one session of a run to the next, in words
 learner.py              the network, as the life cycle trains and tests it
 model.py                the Keras model: images and warps in, logits out, compiled
+other_model.py          another network than the paper's, from Keras or out of a file
 optimizer.py            the authors' RMSprop
 schedule.py             the cyclical learning rate
 batches.py              views in batches, and the seeds of dropout

@@ -35,6 +35,7 @@ class Devices:
             share. Under JAX it always is: a step over several devices is the step of one.
         steps_at_once: training steps between two returns to Python, as a bench chose them; None
             is the default, see `steps_per_execution`.
+        counting: whether the network can be told which images of a batch count.
     """
 
     gpu: bool
@@ -44,6 +45,7 @@ class Devices:
     deterministic: bool = False
     sync_batch_norm: bool = False
     steps_at_once: int | None = None
+    counting: bool = True
 
     @property
     def replicas(self) -> int:
@@ -62,6 +64,8 @@ class Devices:
         So XLA compiles a step once. Not where replicas normalise each its own share: one could be
         left with nothing but filling.
         """
+        if not self.counting:
+            return False
         if keras.backend.backend() == "jax":
             return True
         # TensorFlow compiles nothing that has to be deterministic.

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from kreproduce.data.dataset import Dataset
 from kreproduce.data.views import Views, training_views, validation_views
+from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import Experiment
 from kreproduce.export import model_file
 from kreproduce.export.about import about
@@ -23,6 +25,7 @@ from kreproduce.training.evaluation import outcome
 from kreproduce.training.interruptible import ResumableFit, StopEvaluation
 from kreproduce.training.lifecycle import Means
 from kreproduce.training.model import compile_model
+from kreproduce.training.record import cost_of
 from kreproduce.training.store import kept_of
 
 
@@ -47,6 +50,13 @@ class NetworkLearner:
         devices: Devices,
         interruptions: Interruptions,
     ):
+        if experiment.model is not None:
+            if devices.replicas > 1:
+                raise SettingsError(
+                    f"{experiment.model_name} is none of the paper's networks, and is trained on "
+                    "one device; choose it, as in --devices 1"
+                )
+            devices = replace(devices, counting=False)
         validated = validation_views(experiment, dataset.validation, 0)
         for shown in (dataset.train.labels, validated.order, dataset.test.labels):
             check_batch(experiment.batch_size, len(shown), devices)
@@ -65,6 +75,8 @@ class NetworkLearner:
         )
         self._experiment, self._dataset = experiment, dataset
         self._interruptions = interruptions
+        other = self.compiled.other
+        self.cost = cost_of(experiment) if other is None else other.cost
         self._dropouts = dropout_seeds(experiment, self.compiled.network)
         self.steps = len(self._batches(training_views(experiment, dataset.train, 0)))
         self.validation_steps = len(self._batches(validated))
@@ -126,6 +138,11 @@ class NetworkLearner:
     def save_model(self, weights: Arrays, path: Path) -> None:
         """Write the network in layers of Keras alone."""
         state.assign(self.compiled.network.weights, weights)
+        if self.compiled.other is not None:
+            model_file.write_other(
+                self.compiled.other.stock(), self._experiment, self._dataset.record, path
+            )
+            return
         model_file.write(self.compiled.network, about(self._experiment, self._dataset.record), path)
 
     def test(self, weights: Arrays) -> tuple[Outcome, Predictions]:

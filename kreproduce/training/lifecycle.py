@@ -26,7 +26,7 @@ from kreproduce.training import progress as progress_module
 from kreproduce.training.console import Hardware, Report
 from kreproduce.training.out_of_memory import memory_of
 from kreproduce.training.progress import Progress
-from kreproduce.training.record import build_record
+from kreproduce.training.record import Cost, build_record
 from kreproduce.training.schedule import learning_rate
 from kreproduce.training.sessions import changes, sentence
 
@@ -50,6 +50,7 @@ class Learner(Protocol):
         steps: training steps of an epoch.
         validation_steps: batches of a validation.
         setup_seconds: how long it took to make.
+        cost: of its network.
     """
 
     session: Session
@@ -57,6 +58,7 @@ class Learner(Protocol):
     steps: int
     validation_steps: int
     setup_seconds: float
+    cost: Cost
 
     def arrays(self) -> Arrays:
         """Return all that training goes on from, copied."""
@@ -332,6 +334,7 @@ class _Life:
         self._folder.write_history(self._progress.history)  # whatever became of the file meanwhile
         return build_record(
             self._experiment,
+            self._learner.cost,
             self._images,
             self._progress,
             self._tests,

@@ -14,6 +14,7 @@ from kreproduce.network.model import build, precision
 from kreproduce.training.batches import Batches
 from kreproduce.training.devices import Devices
 from kreproduce.training.optimizer import Keras2RMSprop
+from kreproduce.training.other_model import OtherModel
 from kreproduce.training.store import Kept, Store, StoredBatches
 
 
@@ -29,6 +30,7 @@ class CompiledModel:
         precision: Keras' dtype policy of the network.
         fill_up: whether a smaller last batch is filled up.
         store: what has the images on the device; None where each batch comes from the host.
+        other: what the network is of, where it is none of the paper's.
     """
 
     network: keras.Model
@@ -38,6 +40,7 @@ class CompiledModel:
     precision: str
     fill_up: bool
     store: Store | None = None
+    other: OtherModel | None = None
 
     def batches(self, views: Views, batch_size: int, first: int = 0) -> Batches:
         """Return views as the model takes them, without the first batches.
@@ -73,7 +76,8 @@ def compile_model(
     policy = experiment.gpu_precision if devices.gpu else experiment.cpu_precision
     keras.utils.set_random_seed(experiment.seed)
     with precision(policy), devices.scope():
-        network = build(experiment.architecture, lowering=lowering)
+        other = None if experiment.model is None else OtherModel(experiment, lowering)
+        network = other.network if other else build(experiment.architecture, lowering=lowering)
         if devices.sync_batch_norm and devices.replicas > 1 and _normalizes_by_share():
             _synchronize(network)
         fill_up = devices.fills_up
@@ -97,7 +101,7 @@ def compile_model(
         model.optimizer.build(model.trainable_variables)
     if not fill_up:
         loss = next(metric for metric in model.metrics if metric.name == "loss")
-    return CompiledModel(network, model, loss, accuracy, policy, fill_up, store)
+    return CompiledModel(network, model, loss, accuracy, policy, fill_up, store, other)
 
 
 def _normalizes_by_share() -> bool:

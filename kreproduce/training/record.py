@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,24 @@ from kreproduce.system.provenance import now
 from kreproduce.training.progress import Progress
 
 
+class Cost(NamedTuple):
+    """What a network costs: parameters, computations as the paper counts, and as it is trained."""
+
+    parameters: int
+    computations: int
+    computations_trained: int
+
+
+def cost_of(experiment: Experiment) -> Cost:
+    """Return what an experiment's network costs, one of the paper's."""
+    trained = count(experiment.architecture)
+    counted = count(replace(experiment.architecture, padding="counted"))
+    return Cost(trained.parameters, counted.computations, trained.computations)
+
+
 def build_record(
     experiment: Experiment,
+    cost: Cost,
     images: Images,
     progress: Progress,
     tests: Mapping[Rule, Outcome],
@@ -26,14 +43,13 @@ def build_record(
 
     Args:
         experiment: the settings.
+        cost: of the network.
         images: what there is to say of them.
         progress: of the training, which is complete.
         tests: by rule, what the weights kept made of the test images.
         seconds: of the last session: "setup" and "test".
         digests: of the files beside it.
     """
-    trained = count(experiment.architecture)
-    counted = count(replace(experiment.architecture, padding="counted"))
     epochs = [epoch.seconds for epoch in progress.history]
     first, last = progress.sessions[0], progress.sessions[-1]
     return Record(
@@ -41,9 +57,9 @@ def build_record(
         identity=experiment.identity,
         settings=experiment,
         data=images,
-        parameters=trained.parameters,
-        computations=counted.computations,  # as the paper counts
-        computations_trained=trained.computations,
+        parameters=cost.parameters,
+        computations=cost.computations,
+        computations_trained=cost.computations_trained,
         best_epoch=progress.best,
         test=dict(tests),
         weights=digests.weights,

@@ -16,6 +16,7 @@ from kreproduce.training import lifecycle
 from kreproduce.training.console import Report
 from kreproduce.training.devices import Devices
 from kreproduce.training.lifecycle import Means
+from kreproduce.training.record import cost_of
 
 EPOCHS, STEPS = 3, 4
 EXPERIMENT = resolve({"dataset": "digits", "epochs": EPOCHS})
@@ -33,6 +34,7 @@ class Toy:
 
     hardware = Devices(False, ("a toy",))
     steps, validation_steps, setup_seconds = STEPS, 1, 0.0
+    cost = cost_of(EXPERIMENT)
     session = parsed(record_of(EXPERIMENT)).sessions[0]
 
     def __init__(self, pauses=(2,), validations=VALIDATIONS):

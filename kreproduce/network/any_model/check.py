@@ -17,13 +17,11 @@ import numpy as np
 from keras import ops
 
 from kreproduce.network.any_model import cost as counting
-from kreproduce.network.any_model.graph import is_nested
-from kreproduce.network.any_model.group import carry_out
+from kreproduce.network.any_model.group import carry_out, hand_over, layers_of
 from kreproduce.network.any_model.plan import Plan, Variant, one_group, plan
 from kreproduce.network.any_model.units import find
 from kreproduce.network.channels import Ch
 from kreproduce.network.grouping import Interleaving
-from kreproduce.network.layers import GroupedPointwise
 from kreproduce.network.lowering import LOWERINGS, Lowering
 from kreproduce.text import printable, some
 
@@ -127,7 +125,7 @@ class _Checks:
     def __init__(self, planned: Plan) -> None:
         self._plan = planned
         self._copy, self._units = carry_out(planned)
-        self._undrawn = {path: _weights(layer) for path, layer in _layers(self._copy).items()}
+        self._undrawn = {path: _weights(layer) for path, layer in layers_of(self._copy).items()}
         generator = np.random.default_rng(0)
         self._inputs = _drawn_inputs(self._copy, generator)
         _draw(self._copy, self._inputs, generator)
@@ -146,10 +144,10 @@ class _Checks:
             for one in self._plan.replaced.values()
             for name in (one.unit.path, *one.unit.absorbed)
         }
-        copied = _layers(self._copy)
+        copied = layers_of(self._copy)
         wrong = [
             path
-            for path, layer in _layers(self._plan.model).items()
+            for path, layer in layers_of(self._plan.model).items()
             if path not in replaced
             and not (
                 path in copied
@@ -157,7 +155,7 @@ class _Checks:
                 and _equal(_weights(layer), self._undrawn[path])
             )
         ]
-        kept = len(_layers(self._plan.model)) - len(replaced)
+        kept = len(layers_of(self._plan.model)) - len(replaced)
         return not wrong, f"differ: {some(wrong)}" if wrong else f"{kept} layers equal"
 
     def counts(self) -> tuple[bool, str]:
@@ -218,13 +216,7 @@ class _Checks:
 
     def lowered(self, lowering: Lowering) -> tuple[bool, str]:
         other, units = carry_out(self._plan, lowering)
-        theirs = _layers(other)
-        for path, layer in _layers(self._copy).items():
-            if path in theirs and not isinstance(theirs[path], GroupedPointwise):
-                theirs[path].set_weights(layer.get_weights())
-        for unit, its in zip(self._units, units, strict=True):
-            for name, grouped in unit.grouped.items():
-                its.grouped[name].set_weights(_weights(grouped))
+        hand_over((self._copy, self._units), (other, units))
         return self._near(_outputs(other, self._inputs), _CLOSE)
 
     def halved(self, policy: str) -> tuple[bool, str]:
@@ -261,20 +253,9 @@ class _Checks:
 
 def _with_kernel(model: keras.Model, planned: Plan) -> list[Any]:
     """Return the last layers of a copy, so far as they can be made stronger."""
-    layers = _layers(model)
+    layers = layers_of(model)
     heads = (layers.get(path) for path in planned.report.heads)
     return [layer for layer in heads if hasattr(layer, "kernel")]
-
-
-def _layers(model: keras.Model, prefix: str = "") -> dict[str, Any]:
-    """Return the layers of a model by their paths, those of nested models in their place."""
-    found: dict[str, Any] = {}
-    for layer in model.layers:
-        if is_nested(layer):
-            found |= _layers(layer, f"{prefix}{layer.name}/")
-        else:
-            found[f"{prefix}{layer.name}"] = layer
-    return found
 
 
 def _weights(layer: Any) -> list[np.ndarray]:
@@ -293,7 +274,7 @@ def _drawn_inputs(model: keras.Model, generator: np.random.Generator) -> list[np
     """Draw inputs in the range that a model wants: 0 to 255 if it scales them itself."""
     scaling = (keras.layers.Rescaling, keras.layers.Normalization)
     low, high = (-1, 1)
-    if any(isinstance(layer, scaling) for layer in _layers(model).values()):
+    if any(isinstance(layer, scaling) for layer in layers_of(model).values()):
         low, high = 0, 255
     inputs = []
     for tensor in model.inputs:
@@ -312,11 +293,11 @@ def _draw(model: keras.Model, inputs: list[np.ndarray], generator: np.random.Gen
     """
     normalizations = [
         layer
-        for layer in _layers(model).values()
+        for layer in layers_of(model).values()
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     drawn = {"gamma": (0.5, 1.5), "beta": (-0.5, 0.5), "bias": (-0.1, 0.1)}
-    for layer in _layers(model).values():
+    for layer in layers_of(model).values():
         for weight in layer.weights:
             if weight.name in drawn:
                 weight.assign(generator.uniform(*drawn[weight.name], weight.shape))
@@ -325,7 +306,7 @@ def _draw(model: keras.Model, inputs: list[np.ndarray], generator: np.random.Gen
         layer.momentum = 0.0
     was = model.trainable
     model.trainable = True  # frozen normalisation takes no note of statistics
-    frozen = [layer for layer in _layers(model).values() if not layer.trainable]
+    frozen = [layer for layer in layers_of(model).values() if not layer.trainable]
     model(inputs if len(inputs) > 1 else inputs[0], training=True)
     for layer, momentum in zip(normalizations, momenta, strict=True):
         layer.momentum = momentum
@@ -369,7 +350,7 @@ def _spread(outputs: list[np.ndarray]) -> float:
 def _half_error(model: keras.Model, inputs: list[np.ndarray], policy: str) -> float:
     """Return how far half precision is from single, as a share of the outputs' own spread."""
     full = _outputs(model, inputs)
-    for layer in _layers(model).values():
+    for layer in layers_of(model).values():
         if layer.compute_dtype == "float32":
             layer.dtype_policy = policy
     half = _outputs(model, inputs)
@@ -390,7 +371,7 @@ def _largest(outputs: list[np.ndarray]) -> float:
 def _digest(model: keras.Model) -> str:
     """Return what tells whether a model was changed: weights, flags, and calls of its layers."""
     digest = hashlib.sha256()
-    for path, layer in _layers(model).items():
+    for path, layer in layers_of(model).items():
         digest.update(f"{path} {layer.trainable} {len(layer._inbound_nodes)}".encode())
         for weight in layer.get_weights():
             digest.update(np.ascontiguousarray(weight).tobytes())

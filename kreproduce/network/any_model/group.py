@@ -113,6 +113,35 @@ def carry_out(
     return _Copy(planned, lowering).made()
 
 
+def hand_over(
+    one: tuple[keras.Model, list["Grouped"]], other: tuple[keras.Model, list["Grouped"]]
+) -> None:
+    """Give one copy's weights to another that is computed otherwise, both of one plan.
+
+    Args:
+        one: what `carry_out` returned.
+        other: the same, of another lowering.
+    """
+    theirs = layers_of(other[0])
+    for path, layer in layers_of(one[0]).items():
+        if path in theirs and GroupedPointwise not in (type(layer), type(theirs[path])):
+            theirs[path].set_weights(layer.get_weights())
+    for unit, its in zip(one[1], other[1], strict=True):
+        for name, grouped in unit.grouped.items():
+            its.grouped[name].set_weights([np.asarray(weight) for weight in grouped.get_weights()])
+
+
+def layers_of(model: keras.Model, prefix: str = "") -> dict[str, Any]:
+    """Return the layers of a model by their paths, those of nested models in their place."""
+    found: dict[str, Any] = {}
+    for layer in model.layers:
+        if is_nested(layer):
+            found |= layers_of(layer, f"{prefix}{layer.name}/")
+        else:
+            found[f"{prefix}{layer.name}"] = layer
+    return found
+
+
 class Grouped:
     """What replaces a unit: several layers, which have the same weights where it is called again.
 

@@ -37,7 +37,10 @@ def test_a_named_model_has_the_classes_and_the_size_that_are_asked_for():
             ("keras:MobileNetV7",),
             "keras.applications has no 'MobileNetV7'; did you mean 'MobileNet",
         ),
-        (("keras:InceptionV3", 10, 20), "cannot be built with an input of 20 pixels: Input size"),
+        (
+            ("keras:InceptionV3", 10, 20),
+            "cannot be built with an input_size of 20 pixels: Input",
+        ),
         (("keras:MobileNet", 0), "a model has 1 class and 1 pixel at least"),
         (("a.keras", 10), "a.keras has the classes and the input size that it was saved with"),
     ],
