@@ -70,7 +70,7 @@ class OtherModel:
                 )
             self._copy = carry_out(self._plan, lowering)
             model = self._copy[0]
-        self.cost = _cost(model)
+        self.cost = _cost(model, experiment.classes)
         self.network = self._shown(model)
 
     def stock(self) -> keras.Model:
@@ -167,7 +167,8 @@ def _check_random(model: keras.Model) -> None:
             )
 
 
-def _cost(model: keras.Model) -> Cost:
+def _cost(model: keras.Model, classes: int) -> Cost:
+    """Return what a model costs with a softmax at its end, which the paper counts."""
     _, graphs = find(model)
     cost = counting.model_cost(graphs[id(model)], graphs)
     if cost.uncounted:
@@ -175,4 +176,6 @@ def _cost(model: keras.Model) -> Cost:
             f"nobody can count the computations of layer {printable(cost.uncounted[0])}, and a "
             "record has them"
         )
-    return Cost(cost.parameters, cost.computations, cost.computations)
+    softmax = counting.function_operations(keras.activations.softmax, classes) or 0
+    computations = (cost.operations + softmax) // 2
+    return Cost(cost.parameters, computations, computations)

@@ -171,10 +171,10 @@ def _options(command):
 
 
 def _trainings():
-    """Each `kreproduce run` that needs no N, FOLDER or NAME, and no images of its own."""
+    """Each `kreproduce run` that needs no N, FOLDER or NAME, and no images or model of its own."""
     for page in PAGES:
         for _, words in commands(page.read_text("utf-8")):
-            needs = [word for word in words if re.fullmatch(r"--data-dir|[A-Z]+|…", word)]
+            needs = [word for word in words if re.fullmatch(r"--data-dir|[A-Z]+|…|.*\.keras", word)]
             if words[:2] == ["kreproduce", "run"] and words[2:] and not needs:
                 yield " ".join(words)
 

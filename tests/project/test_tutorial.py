@@ -1,10 +1,7 @@
 """docs/tutorial.md, followed to the letter: its blocks in order, in an empty folder."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,12 +11,11 @@ from helpers import pages
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"
 MINUTES = 15  # what the page says it takes
-PROGRAMS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
 
 
 def test_its_blocks_are_found():
     languages = [language for language, _ in pages.blocks(PAGE)]
-    assert {*languages} == {*PROGRAMS, "text"}
+    assert {*languages} == {*pages.PROGRAMS, "text"}
     assert languages.count("bash") > 6
     assert f"in {MINUTES} minutes" in PAGE.read_text("utf-8")
 
@@ -33,30 +29,10 @@ def test_what_is_not_printed_is_missed():
 
 @pytest.mark.slow
 def test_it_can_be_followed(tmp_path):
-    environment = os.environ | {
-        "HOME": str(tmp_path / "home"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-    }
     folder = tmp_path / "empty"
     folder.mkdir()
-    printed = ""
     began = time.monotonic()
-    for language, text in pages.blocks(PAGE):
-        if language == "text":
-            assert pages.unseen(text, printed) == []
-            continue
-        done = subprocess.run(
-            [*PROGRAMS[language], text],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{text}\n{done.stderr}"
-        printed = done.stdout
+    pages.follow(PAGE, folder)
     assert time.monotonic() - began < MINUTES * 60
 
     prose = re.sub(r"^```.*?^```$", "", PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
