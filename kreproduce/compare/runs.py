@@ -118,7 +118,10 @@ def compare_runs(
         a.run,
         b.run,
         _different(
-            _flat(a.settings.model_dump(mode="json")), _flat(b.settings.model_dump(mode="json"))
+            *(
+                _flat(one.settings.model_dump(mode="json", exclude=one.settings.elsewhere))
+                for one in (a, b)
+            )
         ),
         _different(*({name: getattr(one.data, name) for name in names} for one in (a, b))),
         _different(_conditions(a), _conditions(b)),

@@ -157,6 +157,11 @@ class Experiment(Strict):
                 )
         if (self.model_hash is None) != is_named(model):
             raise SettingsError("model_hash is of a file; leave it out, for it follows from model")
+        if self.model_hash is not None and self.precision not in ("auto", "float32"):
+            raise SettingsError(
+                f"precision: {self.precision} is refused; a model out of a file is trained in "
+                "float32"
+            )
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -185,13 +190,13 @@ class Experiment(Strict):
         Settings at the default that the class gives them are left out, so that a setting
         added later, with a default, leaves the identities of older runs as they are.
         """
-        values = self.model_dump(exclude_defaults=True, exclude=self._elsewhere)
+        values = self.model_dump(exclude_defaults=True, exclude=self.elsewhere)
         text = json.dumps({"protocol": PROTOCOL} | values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
-    def _elsewhere(self) -> set[str]:
-        """What changes no result: where a file lies, of which the content counts."""
+    def elsewhere(self) -> set[str]:
+        """The settings that change no result: where a model lies, of which the content counts."""
         return {"model"} if self.model_hash else set()
 
     @property
@@ -217,6 +222,8 @@ class Experiment(Strict):
         """The precision on a GPU, "auto" resolved."""
         if self.precision != "auto":
             return self.precision
+        if self.model is not None:  # the same as it is and grouped, to be compared
+            return "float32"
         return recipes.gpu_precision(self.dataset, self.variant, self.epochs)
 
     @property
@@ -230,9 +237,7 @@ class Experiment(Strict):
 
         Those are the seed, the precision, and the images' name and how many are taken.
         """
-        return self.model_dump(
-            exclude={"seed", "precision", "data_name", "limit"} | self._elsewhere
-        )
+        return self.model_dump(exclude={"seed", "precision", "data_name", "limit"} | self.elsewhere)
 
     def published(self, *, hflip: bool = False) -> paper.Row | None:
         """Return the first row of the paper with exactly these settings, whatever the conditions.
@@ -303,7 +308,7 @@ def _model_hash(values: dict[str, Any]) -> dict[str, Any]:
         SettingsError: there is no such file, or the model is neither a file nor a name.
     """
     model = values.get("model")
-    if model is None or "model_hash" in values:
+    if model is None:
         return {}
     if not isinstance(model, str) or not (
         model.endswith(MODEL_SUFFIX) or re.fullmatch(f"{MODEL_PREFIX}[A-Za-z0-9_]{{1,64}}", model)
@@ -312,7 +317,7 @@ def _model_hash(values: dict[str, Any]) -> dict[str, Any]:
             f"model: {quoted(model, 60)} is refused; give {MODEL_PREFIX}NAME, of "
             f"keras.applications, or a file that ends in {MODEL_SUFFIX}"
         )
-    if is_named(model):
+    if is_named(model) or "model_hash" in values:
         return {}
     return {"model_hash": hashlib.sha256(read_model(model)).hexdigest()}
 
@@ -383,7 +388,7 @@ def read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{printable(path)}: {error}") from None
     model = values.get("model")
     if isinstance(model, str) and not is_named(model):
-        values["model"] = str(path.parent / model)  # beside the file that names it
+        values["model"] = str(path.resolve().parent / model)  # beside the file that names it
     return values
 
 

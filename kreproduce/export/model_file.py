@@ -156,7 +156,7 @@ def _member(file: zipfile.ZipFile, member: str, largest: int, name: str) -> byte
     except KeyError:
         if member == MEMBER:
             raise DataError(
-                f"{name} has no {MEMBER}: no run of kreproduce wrote it; open it with "
+                f"{name} has no {MEMBER}: no network of the paper's is in it; open it with "
                 "keras.models.load_model"
             ) from None
         raise DataError(f"{name} has no {member}; export the run again") from None

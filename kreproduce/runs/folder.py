@@ -404,12 +404,15 @@ class RunFolder:
         if written is None:
             warn(f"{path} is damaged and is written again")
             return
-        for name, value in self.experiment.model_dump().items():
+        for name, value in self._decisive().items():
             if written.get(name, value) != value:
                 raise StateError(
                     f"its settings.json has {name} {written[name]!r}, and this run {value!r}; "
                     "restore it, or start from scratch with --force"
                 )
+
+    def _decisive(self) -> dict[str, Any]:
+        return self.experiment.model_dump(exclude=self.experiment.elsewhere)
 
     def _write_json(self, name: str, values: dict[str, Any]) -> None:
         self._write(name, _json(values))

@@ -8,7 +8,6 @@ import numpy as np
 from kreproduce.data.views import Views
 from kreproduce.experiment.randomness import Stream, generator
 from kreproduce.experiment.settings import Experiment
-from kreproduce.network.any_model.group import layers_of
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray] | tuple[dict[str, np.ndarray], np.ndarray, Any]
 
@@ -55,16 +54,11 @@ class Batches(keras.utils.PyDataset):
 def dropout_seeds(
     experiment: Experiment, network: keras.Model
 ) -> list[tuple[keras.random.SeedGenerator, int]]:
-    """Return the network's generators of random numbers, such as masks, each with its own seed.
+    """Return the network's generators of dropout masks, each with a seed of its own.
 
     A generator counts its draws, one a step; set to (seed, step) it draws what it would have
     drawn had it run that far.
     """
     rng = generator(experiment, Stream.DROPOUT, 0)
-    generators = [
-        value
-        for layer in layers_of(network).values()
-        for value in vars(layer).values()
-        if isinstance(value, keras.random.SeedGenerator)
-    ]
-    return [(one, int(rng.integers(2**31))) for one in generators]
+    dropouts = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    return [(layer.seed_generator, int(rng.integers(2**31))) for layer in dropouts]

@@ -77,7 +77,8 @@ class NetworkLearner:
         self._interruptions = interruptions
         other = self.compiled.other
         self.cost = cost_of(experiment) if other is None else other.cost
-        self._dropouts = dropout_seeds(experiment, self.compiled.network)
+        # What another network draws goes on from its checkpoint; the paper's draws once a step.
+        self._dropouts = [] if other else dropout_seeds(experiment, self.compiled.network)
         self.steps = len(self._batches(training_views(experiment, dataset.train, 0)))
         self.validation_steps = len(self._batches(validated))
 

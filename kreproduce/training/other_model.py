@@ -5,29 +5,23 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import layers
+import numpy as np
+from keras import layers, ops
 
 from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import Experiment, is_named, read_model
 from kreproduce.network.any_model import cost as counting
 from kreproduce.network.any_model import sources
+from kreproduce.network.any_model.graph import as_functional
 from kreproduce.network.any_model.group import carry_out, hand_over, layers_of
-from kreproduce.network.any_model.plan import plan
+from kreproduce.network.any_model.plan import Plan, plan
 from kreproduce.network.any_model.units import find
 from kreproduce.network.lowering import Lowering
 from kreproduce.text import printable
 from kreproduce.training.record import Cost
 
-# Each draws once a step, so that a run can go on where it was.
-_RANDOM = (
-    "AlphaDropout",
-    "Dropout",
-    "GaussianDropout",
-    "GaussianNoise",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "StochasticDepth",
-)
+_IMAGES = 4  # drawn ones, to look at what a model gives
+_CLOSE = 1e-5  # of probabilities that are the same but for rounding
 
 
 class OtherModel:
@@ -43,6 +37,7 @@ class OtherModel:
     Attributes:
         network: from images (batch, size, size, 3) in [0, 1] to class probabilities; the layer
             "classifier_logits" has the logits, in float32.
+        random: the states of all generators of random numbers in it.
         cost: of the model in it.
 
     Raises:
@@ -53,7 +48,7 @@ class OtherModel:
     def __init__(self, experiment: Experiment, lowering: Lowering) -> None:
         self._experiment = experiment
         model, self._scale = _found(experiment)
-        _check_random(model)
+        self.cost = _cost(model, experiment.classes)
         self._plan = None
         if experiment.ch is not None:
             self._plan = plan(
@@ -68,10 +63,18 @@ class OtherModel:
                     f"no layer of {printable(experiment.model)} is grouped with this ch; leave it "
                     "out to train the model as it is, or see `kreproduce network`"
                 )
+            _check_frozen(self._plan)
             self._copy = carry_out(self._plan, lowering)
             model = self._copy[0]
-        self.cost = _cost(model, experiment.classes)
+            self.cost = _cost(model, experiment.classes)
         self.network = self._shown(model)
+        if not self.network.trainable_weights:
+            raise SettingsError(
+                f"{printable(experiment.model)} has no weights to train: all layers are frozen; "
+                "set trainable = True"
+            )
+        weights = {id(weight) for weight in self.network.weights}
+        self.random = [one for one in self.network.variables if id(one) not in weights]
 
     def stock(self) -> keras.Model:
         """Return the network, with the weights that it has, in layers of Keras alone."""
@@ -85,6 +88,7 @@ class OtherModel:
         size = self._experiment.input_size
         image = keras.Input((size, size, 3), dtype="float32", name="image")
         pixels = layers.Rescaling(255.0, dtype="float32", name="pixels")(image)
+        model.name = "model"  # whatever it is called, no layer here is called so
         logits = model(self._scale(pixels))
         logits = layers.Activation("linear", dtype="float32", name="classifier_logits")(logits)
         classes = layers.Activation("softmax", dtype="float32", name="classifier")(logits)
@@ -101,70 +105,102 @@ def _found(experiment: Experiment) -> tuple[keras.Model, Callable[[Any], Any]]:
         raise SettingsError(
             f"{printable(name)} is not the file that the settings were made for; it has changed"
         )
-    model = sources.opened(content, name)
+    model = as_functional(sources.opened(content, name))
     _check_shapes(model, name, experiment)
+    _check_precision(model, name)
     return _without_softmax(model, name), lambda images: images
 
 
 def _check_shapes(model: keras.Model, name: str, experiment: Experiment) -> None:
+    """Refuse what does not map a batch of images in the run's size to a number for each class."""
     size, classes = experiment.input_size, experiment.classes
-    entered, left = [[tuple(one.shape) for one in ones] for ones in (model.inputs, model.outputs)]
-    if len(entered) != 1 or len(entered[0]) != 4 or entered[0][3] != 3:
-        raise SettingsError(f"{printable(name)} takes no batch of images of three channels alone")
-    _, height, width, _ = entered[0]
-    if {height, width} - {None, size}:
+    if not all(keras.utils.is_keras_tensor(one) for one in (model.input, model.output)):
         raise SettingsError(
-            f"{printable(name)} takes images of {height}x{width} pixels, not of {size}x{size}; "
-            f"set input_size, as in --set input_size={height}"
+            f"{printable(name)} has not one input and one output; save a functional or a "
+            "sequential model with an Input"
         )
-    if left != [(None, classes)]:
+    shapes = tuple(model.input.shape), tuple(model.output.shape)
+    batch, *image = shapes[0]
+    if batch is not None:
+        raise SettingsError(f"{printable(name)} takes batches of {batch} alone; save it without")
+    if len(image) != 3 or image[2] != 3:
         raise SettingsError(
-            f"{printable(name)} gives {', '.join(map(str, left))}, not (None, {classes}): the "
-            f"images have {classes} classes"
+            f"{printable(name)} takes {shapes[0]}, no images of three channels, the channels last"
         )
+    if None in image:
+        raise SettingsError(
+            f"{printable(name)} takes images of any size, and is counted and trained in one; save "
+            f"it with an Input of {size}x{size}"
+        )
+    if image[:2] != [size, size]:
+        raise SettingsError(
+            f"{printable(name)} takes images of {image[0]}x{image[1]} pixels, not of {size}x{size}"
+            f"; set input_size, as in --set input_size={image[0]}"
+        )
+    if shapes[1] != (None, classes):
+        raise SettingsError(
+            f"{printable(name)} gives {shapes[1]}, not (None, {classes}): the images have "
+            f"{classes} classes"
+        )
+
+
+def _check_frozen(planned: Plan) -> None:
+    for replaced in planned.replaced.values():
+        if not replaced.unit.layer.trainable:
+            raise SettingsError(
+                f"layer {printable(replaced.unit.path)} is frozen, and grouped it has new weights "
+                "that nothing would train; keep it, by a pattern of ch, or set trainable = True"
+            )
+
+
+def _check_precision(model: keras.Model, name: str) -> None:
+    for path, layer in layers_of(model).items():
+        if layer.dtype_policy.name != "float32":
+            raise SettingsError(
+                f"layer {printable(path)} of {printable(name)} computes in "
+                f"{layer.dtype_policy.name}; a model out of a file is trained in float32"
+            )
 
 
 def _without_softmax(model: keras.Model, name: str) -> keras.Model:
-    """Return a model, just read, with its softmax taken off, for a loss wants the logits."""
-    last: Any = None
-    inner: Any = model
-    while isinstance(inner, keras.Model):
-        config = inner.get_config()
-        if isinstance(inner, keras.Sequential):
-            last = inner.layers[-1]
-        elif "output_layers" in config:
-            outputs = config["output_layers"]
-            last = inner.get_layer(outputs[0] if isinstance(outputs[0], str) else outputs[0][0])
-        else:
-            raise SettingsError(
-                f"{printable(name)} is of a class of its own, of which nobody knows what it gives; "
-                "save a functional or a sequential model"
-            )
-        inner = last
-    if isinstance(last, layers.Softmax):
-        raise SettingsError(
-            f"{printable(name)} ends in a layer Softmax; save it without, or with the softmax as "
-            "activation of the layer before"
-        )
+    """Return a model, just read, with its softmax taken off, for a loss wants the logits.
+
+    Raises:
+        SettingsError: it ends in something else, or its softmax cannot be taken off.
+    """
+    last = _last(model)
     activation = getattr(last, "activation", keras.activations.linear)
     if activation not in (keras.activations.linear, keras.activations.softmax):
         raise SettingsError(
             f"{printable(name)} ends in {getattr(activation, '__name__', activation)}; a run wants "
             "the logits of the classes, or their softmax"
         )
+    shape = (_IMAGES, *model.input.shape[1:])
+    images = np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
+    given = ops.convert_to_numpy(model(images, training=False))
+    if not (np.all(given >= 0) and np.allclose(given.sum(axis=1), 1, atol=1e-3)):
+        return model
     if activation is keras.activations.softmax:
         last.activation = keras.activations.linear
+        found = ops.convert_to_numpy(ops.softmax(model(images, training=False)))
+        if np.allclose(found, given, rtol=0, atol=_CLOSE):
+            return model
+    raise SettingsError(
+        f"{printable(name)} gives probabilities whose softmax cannot be taken off; save it with "
+        "the softmax as the activation of its last layer, or without"
+    )
+
+
+def _last(model: Any) -> Any:
+    """Return the layer that gives a model's output; None where it is none."""
+    while isinstance(model, keras.Model):
+        if isinstance(model, keras.Sequential):
+            model = model.layers[-1]
+            continue
+        outputs = model.get_config().get("output_layers", [None])
+        name = outputs[0] if isinstance(outputs[0], str | None) else outputs[0][0]
+        model = next((layer for layer in model.layers if layer.name == name), None)
     return model
-
-
-def _check_random(model: keras.Model) -> None:
-    for path, layer in layers_of(model).items():
-        drawn = [one for one in vars(layer).values() if isinstance(one, keras.random.SeedGenerator)]
-        if drawn and type(layer).__name__ not in _RANDOM:
-            raise SettingsError(
-                f"layer {printable(path)} ({type(layer).__name__}) draws random numbers that a run "
-                "cannot take up again; leave it out, for a run augments its images itself"
-            )
 
 
 def _cost(model: keras.Model, classes: int) -> Cost:

@@ -12,9 +12,9 @@ from kreproduce.training.progress import part
 def arrays(compiled: CompiledModel) -> Arrays:
     """Return all variables that training goes on from, by group and path."""
     return {
-        f"{group}/{name}": value
-        for group, variables in _groups(compiled).items()
-        for name, value in values(variables).items()
+        f"{group}/{name}": np.array(variable.numpy())
+        for group, named in _groups(compiled).items()
+        for name, variable in named.items()
     }
 
 
@@ -24,13 +24,13 @@ def restore(compiled: CompiledModel, captured: Arrays) -> None:
     Raises:
         StateError: it is of another network, or another version of Keras named its variables.
     """
-    for group, variables in _groups(compiled).items():
-        assign(variables, part(captured, group))
+    for group, named in _groups(compiled).items():
+        _assign(named, part(captured, group))
 
 
 def values(variables: list[keras.Variable]) -> Arrays:
     """Return the values of variables by their paths, copied to the host."""
-    return {variable.path: np.array(variable.numpy()) for variable in variables}
+    return {name: np.array(variable.numpy()) for name, variable in _named(variables).items()}
 
 
 def assign(variables: list[keras.Variable], arrays: Arrays) -> None:
@@ -39,16 +39,20 @@ def assign(variables: list[keras.Variable], arrays: Arrays) -> None:
     Raises:
         StateError: the arrays are not of these variables.
     """
+    _assign(_named(variables), arrays)
+
+
+def _assign(named: dict[str, keras.Variable], arrays: Arrays) -> None:
     theirs = {name: array.shape for name, array in arrays.items()}
-    ours = {variable.path: tuple(variable.shape) for variable in variables}
+    ours = {name: tuple(variable.shape) for name, variable in named.items()}
     if ours != theirs:
         other = next(iter({*ours.items()} ^ {*theirs.items()}))[0]
         raise StateError(
             f"its checkpoint is of another network or another version of Keras ({other} differs); "
             "go on with the version that wrote it, or start from scratch with --force"
         )
-    for variable in variables:
-        variable.assign(arrays[variable.path])
+    for name, variable in named.items():
+        variable.assign(arrays[name])
 
 
 def sums(compiled: CompiledModel) -> list[keras.Variable]:
@@ -56,9 +60,25 @@ def sums(compiled: CompiledModel) -> list[keras.Variable]:
     return [*compiled.loss.variables, *compiled.accuracy.variables]
 
 
-def _groups(compiled: CompiledModel) -> dict[str, list[keras.Variable]]:
-    return {
-        "weights": compiled.network.weights,
-        "optimizer": compiled.model.optimizer.variables,
-        "sums": sums(compiled),
+def _named(variables: list[keras.Variable]) -> dict[str, keras.Variable]:
+    """Return variables by their paths, numbered where layers of nested models share a name."""
+    named: dict[str, keras.Variable] = {}
+    for variable in variables:
+        name, number = variable.path, 1
+        while name in named:
+            number += 1
+            name = f"{variable.path}~{number}"
+        named[name] = variable
+    return named
+
+
+def _groups(compiled: CompiledModel) -> dict[str, dict[str, keras.Variable]]:
+    groups = {
+        "weights": _named(compiled.network.weights),
+        "optimizer": _named(compiled.model.optimizer.variables),
+        "sums": _named(sums(compiled)),
     }
+    if compiled.other is not None:
+        # By their places: Keras numbers generators through, whichever model they are of.
+        groups["random"] = {str(place): one for place, one in enumerate(compiled.other.random)}
+    return groups

@@ -199,7 +199,7 @@ def test_another_file_is_refused(copy):
 
 def test_a_file_of_plain_keras_is_refused(copy):
     changed(copy, MEMBER, lambda content: None)
-    refused(copy, f"has no {MEMBER}: no run of kreproduce wrote it; open it with keras")
+    refused(copy, f"has no {MEMBER}: no network of the paper's is in it; open it with keras")
 
 
 @pytest.mark.parametrize(

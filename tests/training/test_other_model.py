@@ -27,18 +27,34 @@ CLASSES, SIZE = 3, 32
 KERAS = "keras:MobileNetV2"
 
 
-def small(last="softmax", size=SIZE, rescaling=True):
+def small(last="softmax", size=SIZE, dtype=None):
     """A model of a user's: scales its images itself, and has two pointwise layers and dropout."""
     image = keras.Input((size, size, 3))
-    x = layers.Rescaling(1 / 255)(image) if rescaling else image
+    x = layers.Rescaling(1 / 255)(image)
     x = layers.Conv2D(16, 3, 2, name="stem")(x)
     for name in ("first", "second"):
-        x = layers.Conv2D(64, 1, name=name)(x)
+        x = layers.Conv2D(64, 1, name=name, dtype=dtype)(x)
         x = layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(x)
         x = layers.ReLU(name=f"{name}_relu")(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
     return keras.Model(image, layers.Dense(CLASSES, activation=last, name="head")(x), name="mine")
+
+
+def twice(model):
+    """Its head called on what it gives: no longer probabilities of the same logits."""
+    head = layers.Dense(CLASSES, activation="softmax")
+    image = keras.Input((SIZE, SIZE, 3))
+    return drawn(keras.Model(image, head(head(keras.ops.multiply(model(image), 5)))))
+
+
+def listed(model):
+    return keras.Model(model.input, [model.output])
+
+
+def frozen(model):
+    model.trainable = False
+    return model
 
 
 def drawn(model):
@@ -231,6 +247,11 @@ def test_it_is_trained_as_it_is_without_ch():
         ({"model": 7}, "model: 7 is refused"),
         ({"model": "nothing.keras"}, "there is no file nothing.keras; check its path"),
         ({"model": KERAS, "model_hash": "0" * 64}, "leave it out, for it follows from model"),
+        ({"model": "/etc/passwd", "model_hash": "0" * 64}, "model: '/etc/passwd' is refused"),
+        (
+            {"model": "a.keras", "model_hash": "0" * 64, "precision": "mixed_float16"},
+            "precision: mixed_float16 is refused; a model out of a file is trained in float32",
+        ),
         ({"model_hash": "0" * 64, "ch": 4}, "model_hash is of a model's file, and no model"),
         ({"model": KERAS, "activation": "relu"}, "activation is for the paper's network"),
         ({"model": KERAS, "size": "B1"}, "size is for the paper's network, and keras:MobileNetV2"),
@@ -263,13 +284,21 @@ def test_a_folder_is_no_file(tmp_path):
         ),
         (
             lambda: keras.Sequential([keras.Input((32, 32, 1)), layers.Flatten(), layers.Dense(3)]),
-            "takes no batch of images of three channels",
+            r"takes .None, 32, 32, 1., no images of three channels",
         ),
-        (lambda: keras.Sequential([small(None), layers.Softmax()]), "ends in a layer Softmax"),
         (
-            lambda: keras.Sequential([keras.Input((32, 32, 3)), layers.RandomFlip(), small()]),
-            "layer random_flip.* draws random numbers that a run cannot take up again",
+            lambda: keras.Sequential([small(None), layers.Softmax()]),
+            "gives probabilities whose softmax cannot be taken off",
         ),
+        (
+            lambda: keras.Sequential([small(), layers.Activation("linear", dtype="float32")]),
+            "gives probabilities whose softmax cannot be taken off",
+        ),
+        (lambda: twice(small()), "gives probabilities whose softmax cannot be taken off"),
+        (lambda: small(size=None), "takes images of any size.*with an Input of 32x32"),
+        (lambda: listed(small()), "has not one input and one output"),
+        (lambda: frozen(small()), "has no weights to train: all layers are frozen"),
+        (lambda: small(dtype="mixed_float16"), "layer first of .* computes in mixed_float16"),
         (
             lambda: keras.Sequential(
                 [
@@ -316,12 +345,53 @@ def test_other_refusals(file, images, tmp_path):
     changed.write_bytes(b"another")
     with pytest.raises(SettingsError, match="not the file that the settings were made for"):
         OtherModel(experiment, "auto")
-    with pytest.raises(DataError, match=r"changed\.keras cannot be opened as a Keras model"):
+    with pytest.raises(DataError, match=r"changed\.keras is no \.keras file, or a damaged one"):
         built(changed)
     data = dataset.load(asked(file), sources.locate("colours", images))
     several = Devices(False, ("a", "b"), mirrored=("a", "b"))
     with pytest.raises(SettingsError, match="is trained on one device; choose it"):
         NetworkLearner(asked(file), data, several, Interruptions())
+
+
+def test_layers_that_share_a_name_keep_their_own_weights(images, tmp_path):
+    """Keras gives their weights one path."""
+    image = keras.Input((SIZE, SIZE, 3))
+    parts = [keras.Sequential([layers.Conv2D(3, 3, padding="same", name="conv")]) for _ in "ab"]
+    x = parts[1](parts[0](image))
+    model = keras.Model(image, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x)))
+    drawn(model).save(tmp_path / "model.keras")
+    experiment = asked(tmp_path / "model.keras")
+    data = dataset.load(experiment, sources.locate("colours", images))
+    learner = NetworkLearner(experiment, data, Devices(False, ("it",)), Interruptions())
+    weights = learner.weights()
+    assert len(weights) == len(model.weights) == 6
+    first, second = (weights[name] for name in ("conv/kernel", "conv/kernel~2"))
+    assert np.abs(first - second).max() > 0.01
+    learner.restore(learner.arrays())
+    for name, value in learner.weights().items():
+        np.testing.assert_array_equal(value, weights[name])
+
+
+def test_what_is_frozen_is_not_grouped(tmp_path):
+    model = small()
+    model.get_layer("second").trainable = False
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(SettingsError, match="layer second is frozen, and grouped"):
+        built(tmp_path / "model.keras", ch=4)
+    assert built(tmp_path / "model.keras", ch={"second": None, "*": 4}).network.trainable_weights
+
+
+@pytest.mark.parametrize("name", ["pixels", "image", "classifier", "classifier_logits", "network"])
+def test_whatever_a_model_is_called(name, tmp_path):
+    model = small()
+    keras.Model(model.input, model.output, name=name).save(tmp_path / "model.keras")
+    assert built(tmp_path / "model.keras").network.output_shape == (None, CLASSES)
+
+
+def test_as_it_is_and_grouped_are_computed_alike():
+    made = [resolve({"dataset": "cifar10", "model": KERAS, "ch": ch}) for ch in (None, 16)]
+    assert {one.gpu_precision for one in made} == {"float32"}
+    assert resolve({"dataset": "cifar10", "ch": 16}).gpu_precision == "mixed_float16"
 
 
 def test_a_lambda_is_not_run(tmp_path):
@@ -389,9 +459,14 @@ def test_a_whole_run(file, images, tmp_path, ch, capsys):
 
 
 @pytest.mark.slow
-def test_a_run_taken_up_again_is_the_same_to_the_bit(file, images, tmp_path, monkeypatch):
-    """Its dropout, too."""
-    run(images, tmp_path / "whole", "--model", file, "--ch", 4)
+def test_a_run_taken_up_again_is_the_same_to_the_bit(images, tmp_path, monkeypatch):
+    """Whatever it draws, and however often in a step."""
+    image, model = keras.Input((SIZE, SIZE, 3)), small()
+    dropout, x = layers.Dropout(0.2), layers.RandomFlip("horizontal")(image)
+    model = keras.Model(image, model(dropout(dropout(x))))
+    path = tmp_path / "model.keras"
+    drawn(model).save(path)
+    run(images, tmp_path / "whole", "--model", path, "--ch", 4)
     fit = NetworkLearner.fit
 
     def stopped(self, epoch, step, rate, ended):
@@ -405,9 +480,11 @@ def test_a_run_taken_up_again_is_the_same_to_the_bit(file, images, tmp_path, mon
     with monkeypatch.context() as patch:
         patch.setattr(NetworkLearner, "fit", stopped)
         with pytest.raises(Interrupted):
-            run(images, tmp_path / "again", "--model", file, "--ch", 4)
+            run(images, tmp_path / "again", "--model", path, "--ch", 4)
     assert not records(tmp_path / "again")
-    run(images, tmp_path / "again", "--model", file, "--ch", 4)
+    moved = tmp_path / "moved.keras"  # it counts by its content
+    moved.write_bytes(path.read_bytes())
+    run(images, tmp_path / "again", "--model", moved, "--ch", 4)
     (one,), (other,) = records(tmp_path / "whole"), records(tmp_path / "again")
     assert len(other.sessions) == 2
     assert one.test == other.test

@@ -23,7 +23,8 @@ _FREE_LAYERS = """
     ActivityRegularization AlphaDropout BatchNormalization Concatenate Cropping1D Cropping2D
     Cropping3D Dropout ELU Embedding Flatten GaussianDropout GaussianNoise GlobalMaxPooling1D
     GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization Identity InputLayer Interleave
-    LayerNormalization LeakyReLU PReLU Permute ReLU RepeatVector Reshape SpatialDropout1D
+    LayerNormalization LeakyReLU PReLU Permute RandomBrightness RandomContrast RandomFlip
+    RandomRotation RandomTranslation RandomZoom ReLU RepeatVector Reshape SpatialDropout1D
     SpatialDropout2D SpatialDropout3D StochasticDepth UnitNormalization UpSampling1D UpSampling2D
     UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """

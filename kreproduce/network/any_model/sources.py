@@ -1,8 +1,10 @@
 """A model by its name in `keras.applications`, or out of a file."""
 
 import inspect
+import io
 import sys
 import tempfile
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ def opened(content: bytes, name: str) -> keras.Model:
     Raises:
         DataError: it cannot be read; the message has `name`.
     """
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise DataError(f"{printable(name)} is no .keras file, or a damaged one")
     with tempfile.TemporaryDirectory(prefix="kreproduce-") as folder:
         path = Path(folder) / "model.keras"
         path.write_bytes(content)
