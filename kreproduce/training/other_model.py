@@ -106,6 +106,12 @@ def _found(experiment: Experiment) -> tuple[keras.Model, Callable[[Any], Any]]:
             f"{printable(name)} is not the file that the settings were made for; it has changed"
         )
     model = as_functional(sources.opened(content, name))
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise SettingsError(
+            f"{printable(name)} has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
+            "not one of each"
+        )
+    model = keras.Model(model.inputs[0], model.outputs[0])  # whatever list they may be in
     _check_shapes(model, name, experiment)
     _check_precision(model, name)
     return _without_softmax(model, name), lambda images: images
@@ -114,11 +120,6 @@ def _found(experiment: Experiment) -> tuple[keras.Model, Callable[[Any], Any]]:
 def _check_shapes(model: keras.Model, name: str, experiment: Experiment) -> None:
     """Refuse what does not map a batch of images in the run's size to a number for each class."""
     size, classes = experiment.input_size, experiment.classes
-    if not all(keras.utils.is_keras_tensor(one) for one in (model.input, model.output)):
-        raise SettingsError(
-            f"{printable(name)} has not one input and one output; save a functional or a "
-            "sequential model with an Input"
-        )
     shapes = tuple(model.input.shape), tuple(model.output.shape)
     batch, *image = shapes[0]
     if batch is not None:

@@ -48,8 +48,9 @@ def twice(model):
     return drawn(keras.Model(image, head(head(keras.ops.multiply(model(image), 5)))))
 
 
-def listed(model):
-    return keras.Model(model.input, [model.output])
+def listed(model, outputs):
+    """As `keras.applications` has its input where it is given one."""
+    return keras.Model([model.input], [model.output] * outputs)
 
 
 def frozen(model):
@@ -296,7 +297,7 @@ def test_a_folder_is_no_file(tmp_path):
         ),
         (lambda: twice(small()), "gives probabilities whose softmax cannot be taken off"),
         (lambda: small(size=None), "takes images of any size.*with an Input of 32x32"),
-        (lambda: listed(small()), "has not one input and one output"),
+        (lambda: listed(small(), 2), "has 1 inputs and 2 outputs, not one of each"),
         (lambda: frozen(small()), "has no weights to train: all layers are frozen"),
         (lambda: small(dtype="mixed_float16"), "layer first of .* computes in mixed_float16"),
         (
@@ -326,6 +327,15 @@ def test_softmax_is_found_in_nested_and_sequential_models(tmp_path):
     expected = numbers(model(pictures()))
     assert np.ptp(expected, axis=0).max() > 0.01
     np.testing.assert_allclose(numbers(built(path).network(pictures() / 255)), expected, rtol=1e-5)
+
+
+def test_one_input_and_one_output_may_stand_in_lists(tmp_path):
+    model = listed(drawn(small()), 1)
+    model.save(tmp_path / "model.keras")
+    expected = keras.tree.flatten(model([pictures()]))[0]
+    found = numbers(built(tmp_path / "model.keras").network(pictures() / 255))
+    assert np.ptp(found, axis=0).max() > 0.01
+    np.testing.assert_allclose(found, numbers(expected), rtol=1e-5, atol=1e-6)
 
 
 def test_other_refusals(file, images, tmp_path):
