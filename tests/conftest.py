@@ -52,6 +52,22 @@ def interruptible():
             signal.signal(number, signal.default_int_handler if ctrl_c else lambda *_: None)
 
 
+LONGEST = (
+    "test_run_experiment.py",
+    "test_tutorial.py",
+    "test_example.py",
+    "test_colab.py",
+    "test_sweep.py",
+    "test_writer_steps.py",
+    "test_replicas.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Have the files of minutes first: at the end of two processes one would wait for the other."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @dataclass
 class Result:
     """What a command left: exit code, output, message and the heavy modules it imported."""
