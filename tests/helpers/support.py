@@ -31,6 +31,13 @@ def write_images(folder: Path, counts, size=12, suffix=".png", seed=0, apart=120
             Image.fromarray(pixels).save(home / f"{i:03d}{suffix}")
 
 
+def write_colours(folder: Path):
+    """Three classes that differ in colour so little that no network is certain."""
+    write_images(folder / "train", {"red": 14, "green": 14, "blue": 14}, apart=20)
+    write_images(folder / "test", {"red": 5, "green": 5, "blue": 5}, suffix=".bmp", apart=20)
+    return folder
+
+
 def says(listed):
     """The body of an `nvidia-smi` that lists GPUs so; for the fixture of this name."""
     return f"test \"$*\" = -L || exit 64\ncat <<'END'\n{listed}\nEND"

@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from helpers.support import write_images
+from helpers.support import write_colours
 from keras import layers
 
 from kreproduce import group_pointwise
@@ -77,10 +77,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images") / "colours"
-    write_images(folder / "train", {"red": 14, "green": 14, "blue": 14}, apart=20)
-    write_images(folder / "test", {"red": 5, "green": 5, "blue": 5}, suffix=".bmp", apart=20)
-    return folder
+    return write_colours(tmp_path_factory.mktemp("images") / "colours")
 
 
 def asked(model, **others):

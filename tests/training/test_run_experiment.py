@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from helpers.support import tree, write_images
+from helpers.support import tree, write_colours, write_images
 
 from kreproduce.cli import app
 from kreproduce.runs import records as records_module
@@ -51,11 +51,7 @@ def records(results):
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Three classes that differ in colour so little that no network is certain."""
-    folder = tmp_path_factory.mktemp("images") / "colours"
-    write_images(folder / "train", {"red": 14, "green": 14, "blue": 14}, apart=20)
-    write_images(folder / "test", {"red": 5, "green": 5, "blue": 5}, suffix=".bmp", apart=20)
-    return folder
+    return write_colours(tmp_path_factory.mktemp("images") / "colours")
 
 
 @pytest.fixture(scope="module")
