@@ -14,7 +14,10 @@ from kreproduce.system import backend, quiet, scheduling
 from kreproduce.system.gpus import CPU
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kreproduce.bench.case import Case
+    from kreproduce.bench.peers import Library, Table
     from kreproduce.training.devices import Devices
 
 Half = Literal["training", "inference"]
@@ -51,7 +54,8 @@ def steps(
     found, conditions = _begin(devices, cases[0])
     if only != "training":
         _check_one(found, "inference")
-    from kreproduce.bench import memory, networks
+    from kreproduce.bench import networks
+    from kreproduce.bench.conditions import peak_host_memory
     from kreproduce.training.devices import peak_memory
     from kreproduce.training.out_of_memory import memory_of
 
@@ -62,7 +66,7 @@ def steps(
     conditions |= {
         "batch": first.batch_size,
         "input_size": first.input_size,
-        "peak_host_bytes_of_all_networks": memory.peak_host_memory(),
+        "peak_host_bytes_of_all_networks": peak_host_memory(),
         "peak_device_bytes_of_all_networks": peak_memory(found),
     }
     try:
@@ -161,6 +165,58 @@ def steps_per_execution(
 
     rows = bench.measure(case, numbers, found, repeats, say)
     return Results(NAME, conditions, rows, bench.cells(rows))
+
+
+def peers(
+    tables: "Sequence[Table]",
+    networks: Sequence[str],
+    libraries: "Sequence[Library]",
+    say: Say,
+    repeats: int = REPEATS,
+) -> Results:
+    """Measure our networks beside timm's EfficientNet-B0 and ONNX Runtime, on the CPU.
+
+    Args:
+        tables: what is measured in turn, one after the other.
+        networks: of ours.
+        libraries: what computes; ours under each backend of Keras that is named.
+        say: is told how it goes.
+        repeats: of each measurement.
+    """
+    from kreproduce.bench import peers as bench
+
+    _, conditions = _begin(CPU, None)
+    conditions["versions"] |= bench.versions()
+    rows: list[dict[str, Any]] = []
+    for table in tables:
+        say(f"{table}")
+        found = bench.measure(table, networks, libraries, repeats, say)
+        for row in bench.cells(found):
+            say(f"  {row['library']} {row['network']}: {row['ms']} ms")
+        rows += found
+    conditions["priority"] = " and ".join(sorted({row["priority"] for row in rows}))
+    return Results("peers", conditions, rows, bench.cells(rows))
+
+
+def growth(runs: "Path", numbers: Sequence[int], say: Say, repeats: int) -> Results:
+    """Measure how long commands take that read all records, against how many there are.
+
+    Args:
+        runs: results with finished runs, the ones to copy.
+        numbers: of runs.
+        say: is told how it goes.
+        repeats: of each measurement.
+
+    Raises:
+        StateError: no run is finished.
+        StorageError: the disk for temporary files does not take 20 KB a run.
+    """
+    from kreproduce.bench import growth as bench
+
+    templates = bench.finished(runs)
+    _, conditions = _begin(CPU, None)
+    rows = bench.measure(runs, templates, numbers, repeats, say)
+    return Results("growth", conditions, rows, bench.cells(rows))
 
 
 def _begin(devices: str, case: "Case | None") -> "tuple[Devices, dict[str, Any]]":

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kreproduce import paper
 from kreproduce.errors import SettingsError
 from kreproduce.experiment.settings import Experiment, resolve
@@ -80,3 +82,9 @@ def of_the_paper() -> Sequence[str]:
     rows = {(row.variant, row.ch) for table in tables for row in paper.rows(table)}
     grouped = sorted((variant, ch) for variant, ch in rows if ch is not None)
     return ["baseline", *(f"{variant}-{ch}ch" for variant, ch in grouped)]
+
+
+def noise(count: int, size: int) -> np.ndarray:
+    """Return images uint8 (count, size, size, 3) to measure with."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, size, size, 3), np.uint8)

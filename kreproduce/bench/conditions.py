@@ -55,6 +55,16 @@ def is_busy(cores: float | None) -> bool:
     return cores is not None and cores > _BUSY
 
 
+def peak_host_memory() -> int | None:
+    """Return the most memory that this process has had, in bytes; None where that is not known."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    found = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+    return None if found is None else int(found) * 1024
+
+
 def _ticks() -> tuple[int, int] | None:
     """Of all cores since the start of the machine: idle ones, and all of them."""
     try:

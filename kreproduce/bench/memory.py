@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from kreproduce.bench.case import Case
+from kreproduce.bench.conditions import peak_host_memory
 from kreproduce.data import cache, dataset, sources
 from kreproduce.data.images import Source
 from kreproduce.data.views import Views, training_views, validation_views
@@ -83,16 +84,6 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         compiled.model.evaluate(compiled.batches(views, experiment.batch_size), verbose=0)
         stage(f"{len(views.order):,} views validated", started)
     return rows
-
-
-def peak_host_memory() -> int | None:
-    """Return the most memory that this process has had, in bytes; None where that is not known."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    found = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
-    return None if found is None else int(found) * 1024
 
 
 def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:

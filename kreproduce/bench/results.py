@@ -17,7 +17,7 @@ class Results:
     """What one bench measured.
 
     Attributes:
-        bench: steps, table, start-up, memory, parallel or steps-per-execution.
+        bench: the name of its command.
         conditions: device, backend, precision, versions, time, and what else bears on the numbers.
         rows: what was measured, one thing per row, in full precision.
         cells: the same as a person reads it: a row's cells in the text's table, by column.

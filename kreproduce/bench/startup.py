@@ -3,20 +3,16 @@
 On the CPU, also where there is a GPU.
 """
 
-import os
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kreproduce.bench.timing import in_turn
+from kreproduce.bench.timing import in_turn, starting
 from kreproduce.data import cache
 from kreproduce.data.images import Source
-from kreproduce.system.interpreter import python
 
 _BUILD = (
     "from kreproduce.network.architecture import Architecture; "
@@ -56,7 +52,7 @@ def measure(repeats: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         cache.write(_noise(), cache.path_in(Path(folder), "cifar10"))
-        measures = [_starting(command, folder) for command, _, _ in _COMMANDS.values()]
+        measures = [starting(command, Path(folder)) for command, _, _ in _COMMANDS.values()]
         for name, measure in zip(_COMMANDS, measures, strict=True):
             say(f"{name}: {measure():.2f} s")  # reads files from the disk that are in memory later
         timings = dict(zip(_COMMANDS, in_turn(measures, repeats), strict=True))
@@ -96,25 +92,6 @@ def cells(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
-
-
-def _starting(arguments: list[str], folder: str) -> Callable[[], float]:
-    def start() -> float:
-        started = time.perf_counter()
-        done = subprocess.run(
-            python(*arguments),
-            check=False,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
-        )
-        seconds = time.perf_counter() - started
-        if done.returncode:
-            raise RuntimeError(f"{arguments} failed: {done.stderr.strip().splitlines()[-1:]}")
-        return seconds
-
-    return start
 
 
 def _noise() -> Source:

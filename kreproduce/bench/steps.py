@@ -8,9 +8,11 @@ from typing import Any, cast
 import keras
 import numpy as np
 
-from kreproduce.bench.case import Case
+from kreproduce.bench.case import Case, noise
+from kreproduce.bench.timing import MOST, steps_of_a_sample
 from kreproduce.data.dataset import Subset
 from kreproduce.data.views import Views, training_views
+from kreproduce.network.cost import count
 from kreproduce.network.inference import fold
 from kreproduce.network.lowering import Lowering
 from kreproduce.network.model import build
@@ -19,8 +21,6 @@ from kreproduce.training.devices import Devices
 from kreproduce.training.model import compile_model
 from kreproduce.training.store import Kept
 
-SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long
-_MOST = 500
 _NOISE = 256  # images
 
 
@@ -33,6 +33,7 @@ class Training:
 
     Attributes:
         model: what is trained.
+        parameters: trainable, of the network.
         set_up: seconds to build and compile it.
         first: seconds of the first step, with tracing and compilation.
         steps: how many are timed together.
@@ -42,12 +43,13 @@ class Training:
 
     def __init__(self, case: Case, devices: Devices):
         self.case = case
+        self.parameters = count(case.experiment.architecture).parameters
         size = case.experiment.input_size
-        images = _noise(_NOISE, size)
+        images = noise(_NOISE, size)
         labels = np.arange(_NOISE, dtype="int32") % case.experiment.classes
         subset = Subset(images, labels)
         self._views = training_views(case.experiment, subset, 0)
-        most = (_MOST + devices.steps_per_execution) * case.experiment.batch_size
+        most = (MOST + devices.steps_per_execution) * case.experiment.batch_size
         kept = Kept([subset], most) if devices.keep(images.nbytes) else None
         started = time.perf_counter()
         lowering = cast(Lowering, case.lowering)
@@ -57,9 +59,9 @@ class Training:
         self._fit(self._batches(1))
         self.first = time.perf_counter() - started - self.set_up
         # Twice, because what ends a `fit` is much of a single step's time on a GPU.
-        few = _how_many(self._fit(self._batches(1)))
+        few = steps_of_a_sample(self._fit(self._batches(1)))
         steps, together = (
-            _how_many(self._fit(self._batches(few)) / few),
+            steps_of_a_sample(self._fit(self._batches(few)) / few),
             self.model.steps_per_execution,
         )
         self.steps = -(-steps // together) * together
@@ -94,6 +96,7 @@ class Inference:
 
     Attributes:
         model: what is asked.
+        parameters: trainable, of the network before it is folded.
         set_up: seconds to build it.
         first: seconds of the first batch, with tracing and compilation.
         steps: how many batches are timed together.
@@ -101,6 +104,7 @@ class Inference:
 
     def __init__(self, case: Case, precision: str, *, folded: bool):
         self.case = case
+        self.parameters = count(case.experiment.architecture).parameters
         self.form = "inference, folded" if folded else "inference"
         started = time.perf_counter()
         policy = keras.config.dtype_policy()
@@ -114,11 +118,11 @@ class Inference:
         finally:
             keras.config.set_dtype_policy(policy)
         self.set_up = time.perf_counter() - started
-        noise = _noise(case.experiment.batch_size, case.experiment.input_size)
-        self._images = noise.astype("float32") / 255
+        images = noise(case.experiment.batch_size, case.experiment.input_size)
+        self._images = images.astype("float32") / 255
         self.first = self._ask(1)
-        few = _how_many(self._ask(1))
-        self.steps = _how_many(self._ask(few) / few)
+        few = steps_of_a_sample(self._ask(1))
+        self.steps = steps_of_a_sample(self._ask(few) / few)
 
     def __call__(self) -> float:
         """Seconds a batch, over about a second's batches."""
@@ -140,17 +144,7 @@ class _Clock(keras.callbacks.Callback):
         self.started = min(self.started, time.perf_counter())
 
 
-def _how_many(seconds: float) -> int:
-    return max(1, min(_MOST, round(SAMPLE / seconds)))
-
-
 def _wait_for(model: keras.Model) -> None:
     """Wait, for a device may still be computing what was asked of it; a value read is there."""
     weights: Sequence[Any] = model.trainable_variables
     keras.ops.convert_to_numpy(weights[-1].value)
-
-
-def _noise(count: int, size: int) -> np.ndarray:
-    """Images uint8 (count, size, size, 3)."""
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 256, (count, size, size, 3), np.uint8)

@@ -1,11 +1,19 @@
 """Timing of several things in turn, so that what slows the machine down slows all of them."""
 
+import os
 import statistics
+import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from kreproduce.system.interpreter import python
 
 FEWEST = 5  # repeats of what is slow
 PATIENCE = 60.0  # seconds after which it is slow
+SAMPLE = 1.0  # seconds; so many steps are timed together that it takes about as long
+MOST = 500  # steps
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,11 @@ class Timing:
         return statistics.median(mine / theirs for mine, theirs in pairs)
 
 
+def steps_of_a_sample(seconds: float) -> int:
+    """Return how many steps are timed together, where one takes so many seconds."""
+    return max(1, min(MOST, round(SAMPLE / seconds)))
+
+
 def in_turn(
     measures: Sequence[Callable[[], float]],
     repeats: int,
@@ -61,3 +74,27 @@ def in_turn(
                 found[place].append(measure())
                 after()
     return [Timing(tuple(seconds)) for seconds in found]
+
+
+def starting(arguments: Sequence[str], folder: Path) -> Callable[[], float]:
+    """Return what starts Python with these arguments in a folder, and measures until its end.
+
+    Where there is a GPU it is hidden. What is returned raises a RuntimeError if the command fails.
+    """
+
+    def start() -> float:
+        started = time.perf_counter()
+        done = subprocess.run(
+            python(*arguments),
+            check=False,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
+        )
+        seconds = time.perf_counter() - started
+        if done.returncode:
+            raise RuntimeError(f"{arguments} failed: {done.stderr.strip().splitlines()[-1:]}")
+        return seconds
+
+    return start

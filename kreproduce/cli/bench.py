@@ -1,5 +1,6 @@
 """`kreproduce bench`: how fast it is on this machine, measured."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,84 @@ def steps_per_execution(
     )
 
 
+@app.command("peers", cls=Command)
+def peers(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NETWORK",
+            help=f"Of ours. {_NAMES}; default: baseline v2-4ch v2-16ch v2-32ch.",
+            autocompletion=completion.networks,
+        ),
+    ] = None,
+    only: Only = None,
+    input_sizes: Annotated[
+        str, typer.Option(metavar="32,64", help="Pixels of a side, a table each.")
+    ] = "32,64,96,128,224",
+    batches: Annotated[
+        str,
+        typer.Option(metavar="1,32", help="Images per step, a table each; no training with one."),
+    ] = "1,32",
+    threads: Annotated[
+        str, typer.Option(metavar="1,2", help="Threads of each library, a table each.")
+    ] = "1,2",
+    libraries: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What computes: tensorflow, jax and torch, as backends of Keras, timm and "
+            "onnxruntime.",
+        ),
+    ] = "tensorflow,timm,onnxruntime",
+    repeats: Annotated[int, typer.Option(min=1, max=10_000, help="Of each measurement.")] = 6,
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure on this CPU, beside timm's EfficientNet-B0 in PyTorch and ONNX Runtime.
+
+    All of one table are measured in turn, each library in a process of its own, at real-time
+    priority where that is allowed. timm's network has the shapes of the baseline, which is checked;
+    its training is without augmentation, ours with. Takes the extra peers.
+    """
+    from kreproduce.bench import peers as bench
+    from kreproduce.bench.case import of
+
+    chosen = networks or list(bench.NETWORKS)
+    half = _half(only)
+    forms = [half] if half else list(get_args(bench.Form))
+    tables = bench.tables(
+        forms,
+        _numbers(input_sizes, "--input-sizes", 4096),
+        _numbers(batches, "--batches", 4096),
+        _numbers(threads, "--threads"),
+    )
+    if not tables:
+        raise SettingsError("nothing is trained with one image a step; give other --batches")
+    for table in tables:
+        for name in chosen:
+            of(name, batch=table.batch, input_size=table.input_size, precision="float32")
+    named = bench.check(libraries.split(","), [table.threads for table in tables])
+    _show(lambda: benches.peers(tables, chosen, named, _say, repeats), results, as_json)
+
+
+@app.command("growth", cls=Command)
+def growth(
+    runs: Annotated[
+        str, typer.Option(metavar="10,100", help="How many runs, one measurement each.")
+    ] = "10,100,1000",
+    repeats: Annotated[int, typer.Option(min=1, max=10_000, help="Of each measurement.")] = 3,
+    as_json: AsJson = False,
+    results: ResultsFolder = RESULTS,
+) -> None:
+    """Measure `table`, `status`, `claims` and `report` against how many runs are recorded.
+
+    The runs are copies of the finished ones below RESULTS, under other seeds, in a temporary
+    folder.
+    """
+    numbers = _numbers(runs, "--runs", 100_000)
+    _show(lambda: benches.growth(results, numbers, _say, repeats), results, as_json)
+
+
 def _case(name: str, batch: int, input_size: int, precision: str) -> "Case":
     from kreproduce.bench import case
 
@@ -204,12 +283,11 @@ def _half(text: str | None) -> benches.Half | None:
     return known[text] if text is not None else None
 
 
-def _numbers(text: str, option: str) -> list[int]:
+def _numbers(text: str, option: str, most: int = _MOST) -> list[int]:
     parts = text.split(",")
-    known = {str(number) for number in range(1, _MOST + 1)}
-    if not known.issuperset(parts):
+    if not all(re.fullmatch("[1-9][0-9]{0,5}", part) and int(part) <= most for part in parts):
         raise SettingsError(
-            f"{option} takes numbers of 1 to {_MOST} such as 1,2,4, not {quoted(text)}"
+            f"{option} takes numbers of 1 to {most} such as 1,2,4, not {quoted(text)}"
         )
     return list(dict.fromkeys(int(part) for part in parts))
 

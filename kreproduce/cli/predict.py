@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kreproduce.errors import DataError, SettingsError
+from kreproduce.system import backend
 from kreproduce.system.interruption import Interruptions
 from kreproduce.text import printable
 
@@ -47,6 +48,7 @@ def predict(
 
     with Interruptions():
         found = find_pictures(images)
+        backend.tune(inference=True)
         classifier = load(network, results)
         from kreproduce.data.remarks import Remarks
         from kreproduce.export.predict import classified

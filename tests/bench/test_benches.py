@@ -3,7 +3,6 @@
 import pytest
 
 from kreproduce.bench import benches, case, conditions, networks
-from kreproduce.bench import memory as memory_module
 from kreproduce.bench import parallel as parallel_module
 from kreproduce.errors import SettingsError
 from kreproduce.system import scheduling
@@ -34,7 +33,7 @@ def test_what_was_measured_is_kept_where_the_estimates_do_not_fit(monkeypatch, f
 
     monkeypatch.setattr(networks, "measure", lambda *_: [])
     monkeypatch.setattr(networks, "projected", estimate)
-    monkeypatch.setattr(memory_module, "peak_host_memory", lambda: next(peaks))
+    monkeypatch.setattr(conditions, "peak_host_memory", lambda: next(peaks))
     found = benches.steps([MEASURED], said.append, "training", "cpu", 2).conditions
     assert found["peak_host_bytes_of_all_networks"] == 7
     assert ("copied_bytes_a_second" in found) == fits

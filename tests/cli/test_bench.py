@@ -4,7 +4,9 @@ import json
 import re
 
 import pytest
+from helpers import recorded
 
+from kreproduce import paper
 from kreproduce.cli import bench
 
 REFUSED = {
@@ -24,6 +26,16 @@ REFUSED = {
     "too small an input": (["table", "--input-size", "1"], "an input of 1 pixel"),
     "precision": (["parallel", "--precision", "half"], "precision: 'half' is refused"),
     "no repeat": (["start-up", "--repeats", "0"], "Invalid value for '--repeats'"),
+    "a library that is not installed": (
+        ["peers", "--libraries", "timm"],
+        "is not installed, which timm takes: pip install 'kreproduce[peers]'",
+    ),
+    "an unknown library": (["peers", "--libraries", "tim"], "'tim' is no library: did you mean"),
+    "more threads than cores": (["peers", "--libraries", "tensorflow", "--threads", "64"], "cores"),
+    "a size of 0": (["peers", "--input-sizes", "0"], "--input-sizes takes numbers of 1 to 4096"),
+    "one image to train with": (["peers", "--only", "training", "--batches", "1"], "one image"),
+    "a peer's network": (["peers", "v9", "--libraries", "tensorflow"], "'v9' is no network"),
+    "no run": (["growth", "--runs", "0"], "--runs takes numbers of 1 to 100000"),
     # As they were called once.
     "a network alone": (["baseline"], "No such command 'baseline'; see kreproduce bench --help"),
     "the table": (["--table"], "No such option: --table; see kreproduce bench --help"),
@@ -136,3 +148,42 @@ def test_start_up(kreproduce):
         assert row["reached"] == (
             None if row["goal"] is None else row["seconds_above"] <= row["goal"]
         )
+
+
+def test_growth_without_a_finished_run_is_refused(kreproduce):
+    result = kreproduce("bench", "growth")
+    assert result.code == 7
+    assert "no run below results/runs is finished" in result.message
+    assert result.imported == []
+    assert not list(kreproduce.folder.iterdir())
+
+
+@pytest.mark.slow
+def test_growth(kreproduce):
+    row = paper.rows(5)[0]
+    recorded.write(kreproduce.folder / "results", recorded.record_of(recorded.experiment_of(row)))
+    result = kreproduce("bench", "growth", "--runs", "3,1", "--repeats", "1", "--json")
+    assert result.code == 0, result.message
+    rows = json.loads(result.output)["rows"]
+    assert [row["runs"] for row in rows] == sorted(row["runs"] for row in rows)
+    assert {row["runs"] for row in rows} == {1, 3}
+    assert {row["command"] for row in rows} >= {"table 5", "status", "claims", "report"}
+    assert all(row["seconds"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_network")
+def test_peers(kreproduce):
+    """Of those of the extra peers only what the tests have: PyTorch and timm are not among it."""
+    arguments = ["v2-4ch", "--only", "inference", "--input-sizes", "32", "--batches", "1"]
+    more = ["--threads", "1", "--libraries", "onnxruntime,tensorflow", "--repeats", "2", "--json"]
+    result = kreproduce("bench", "peers", *arguments, *more)
+    assert result.code == 0, result.message
+    found = json.loads(result.output)
+    assert [row["library"] for row in found["rows"]] == ["tensorflow", "onnxruntime"]
+    for row in found["rows"]:
+        assert (row["network"], row["threads"], row["repeats"]) == ("v2-4ch", 1, 2)
+        assert row["best"] == min(row["every_repeat"]) > 0
+        assert row["times_timms_best"] is None
+    assert found["conditions"]["priority"]
+    assert found["conditions"]["versions"]["onnxruntime"]

@@ -1,5 +1,6 @@
 """What images a classifier takes, and what it does with them."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ def test_probabilities(classifier):
     assert found.shape == (6, 10)
     assert differ(found)
     np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_more_images_than_are_taken_at_once(classifier):
+    few = dataclasses.replace(classifier, batch_size=4)
+    np.testing.assert_allclose(few.predict(images()), classifier.predict(images()), atol=1e-6)
+    assert few.predict(images(9)).shape == (9, 10)
 
 
 def test_floats_of_0_to_255_give_the_same(classifier):

@@ -92,6 +92,21 @@ def test_what_a_user_says_of_onednn_is_left(monkeypatch):
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
 
 
+def test_only_what_trains_nothing_has_onednns_caller_take_part(monkeypatch):
+    """A run's record names the variable, by which it would match no earlier one."""
+    monkeypatch.setattr(backend.platform, "machine", lambda: "x86_64")
+    name = "TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD"
+    monkeypatch.setenv(name, "")
+    monkeypatch.delenv(name)
+    backend.tune()
+    assert name not in os.environ
+    backend.tune(inference=True)
+    assert os.environ[name] == "1"
+    monkeypatch.setenv(name, "0")
+    backend.tune(inference=True)
+    assert os.environ[name] == "0"
+
+
 LOCKED = """
 import fcntl, sys
 from kreproduce.system import backend
