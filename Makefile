@@ -44,7 +44,7 @@ test: $(VENV)/ready           ## the fast tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/ready      ## the others
-	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 40
 
 test-browser: $(VENV)/ready   ## those of the pages, in Chromium; .ci/chromium installs it
 	$(BIN)/pytest -m browser

@@ -182,10 +182,14 @@ def peers(
         libraries: what computes; ours under each backend of Keras that is named.
         say: is told how it goes.
         repeats: of each measurement.
+
+    Raises:
+        OutOfMemoryError: nothing could be measured.
     """
     from kreproduce.bench import peers as bench
 
     _, conditions = _begin(CPU, None)
+    conditions["backend"] = " ".join(libraries)
     conditions["versions"] |= bench.versions()
     rows: list[dict[str, Any]] = []
     for table in tables:
@@ -194,6 +198,8 @@ def peers(
         for row in bench.cells(found):
             say(f"  {row['library']} {row['network']}: {row['ms']} ms")
         rows += found
+    if not rows:
+        raise OutOfMemoryError("nothing could be measured; what is said above has the reasons")
     conditions["priority"] = " and ".join(sorted({row["priority"] for row in rows}))
     return Results("peers", conditions, rows, bench.cells(rows))
 

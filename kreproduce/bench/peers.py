@@ -6,13 +6,16 @@ so that what slows the machine down slows all of them; while one measures the ot
 """
 
 import itertools
+import math
 import multiprocessing
 import os
+import re
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
@@ -24,7 +27,8 @@ from kreproduce.bench.timing import Timing, in_turn
 from kreproduce.errors import SettingsError
 from kreproduce.system import backend, quiet, scheduling
 from kreproduce.system.interpreter import guard_children
-from kreproduce.text import nearest
+from kreproduce.system.parent import die_with
+from kreproduce.text import nearest, printable, quoted
 
 Library = Literal["tensorflow", "jax", "torch", "timm", "onnxruntime"]
 Form = Literal["training", "inference"]
@@ -33,6 +37,8 @@ LIBRARIES: tuple[Library, ...] = get_args(Library)
 OURS: tuple[Library, ...] = ("tensorflow", "jax", "torch")  # the backends of Keras
 WAYS = ("nchw", "channels_last", "compiled")  # in which timm's network is computed
 NETWORKS = ("baseline", "v2-4ch", "v2-16ch", "v2-32ch")
+# A user's numbers of threads, of which a table has its own.
+_THREADS = re.compile("(OMP|MKL|OPENBLAS)_NUM_THREADS|TF_NUM_(INTRA|INTER)OP_THREADS")
 _NEEDS: dict[Library, tuple[str, ...]] = {
     "timm": ("torch", "timm"),
     "onnxruntime": ("tensorflow", "tf2onnx", "onnx", "onnxruntime"),
@@ -70,16 +76,27 @@ def tables(
     return [Table(*one) for one in every if (one[0], one[2]) != ("training", 1)]
 
 
-def check(libraries: Sequence[str], threads: Sequence[int]) -> list[Library]:
-    """Return the libraries, when they are here, and as many cores as they are to use.
+def check(
+    libraries: Sequence[str], networks: Sequence[str], tables: Sequence[Table]
+) -> list[Library]:
+    """Return the libraries in the order of their rows, if all that is asked for can be measured.
 
     Raises:
-        SettingsError: one is unknown or not installed, or there are too few cores.
+        SettingsError: there is nothing to measure; a library is unknown or not installed; there
+            are too few cores; timm's network has other shapes at a size; or a network is none.
     """
     for library in libraries:
         if library not in LIBRARIES:
-            raise SettingsError(f"{library!r} is no library: {nearest(library, LIBRARIES)}")
+            raise SettingsError(f"{quoted(library)} is no library: {nearest(library, LIBRARIES)}")
     found: list[Library] = [library for library in LIBRARIES if library in libraries]
+    if not any(_names(library, table, networks) for library in found for table in tables):
+        raise SettingsError(
+            "there is nothing to measure: ONNX Runtime trains nothing, and nothing is trained with "
+            "one image a step"
+        )
+    for table in tables:
+        for name in networks:
+            _case(name, table)
     for library in found:
         for module in _NEEDS.get(library, (library,)):
             if find_spec(module) is None:
@@ -87,9 +104,15 @@ def check(libraries: Sequence[str], threads: Sequence[int]) -> list[Library]:
                     f"{module} is not installed, which {library} takes: pip install "
                     "'kreproduce[peers]', or leave it out with --libraries"
                 )
-    cores = scheduling.cores()
-    if max(threads) > cores:
-        raise SettingsError(f"--threads {max(threads)}: this process may use {cores} cores")
+    cores, threads = scheduling.cores(), max(table.threads for table in tables)
+    if threads > cores:
+        raise SettingsError(f"--threads {threads}: this process may use {cores} cores")
+    other = [table.input_size for table in tables if table.input_size % 32]
+    if "timm" in found and other:
+        raise SettingsError(
+            f"--input-sizes {other[0]}: timm pads odd sizes otherwise, and the networks would "
+            "differ; take multiples of 32"
+        )
     return found
 
 
@@ -102,7 +125,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Measure one table; one row per library and network, or way to compute it.
 
-    A library whose process is killed, as where memory is short, is left out and said.
+    What fails, or is killed as where memory is short, is left out and said.
 
     Args:
         table: the work.
@@ -110,50 +133,49 @@ def measure(
         libraries: in whose order the rows are.
         repeats: of each measurement.
         say: is told how it goes.
-
-    Raises:
-        RuntimeError: timm's network has other shapes or another number of parameters.
     """
     guard_children()
     context = multiprocessing.get_context("spawn")
-    prepared: list[tuple[Library, str, ProcessPoolExecutor]] = []
-    facts: list[dict[str, Any]] = []
+    ready: list[tuple[ProcessPoolExecutor, str, dict[str, Any]]] = []
+
+    def left_out(library: str, name: str, why: str) -> None:
+        say(f"  {library} {name} is left out: {why}")
+
     with ExitStack() as stack:
+        stack.push(_kill_children)
         for library in libraries:
             names = _names(library, table, networks)
             if not names:
                 continue
-            pool = stack.enter_context(ProcessPoolExecutor(1, context))
-            try:
-                found = pool.submit(_prepare, library, names, table).result()
-            except BrokenProcessPool:
-                say(f"{table}: {library} is left out, its process was killed: too little memory?")
-                continue
-            prepared += [(library, name, pool) for name in names]
-            facts += found
-        measures = [partial(_ask, pool, name) for _, name, pool in prepared]
-        timings = in_turn(measures, repeats, patience=float("inf"))
-        peaks = [pool.submit(peak_host_memory).result() for _, _, pool in prepared]
-    rows = [
-        {
-            "library": library,
-            "network": name,
-            "form": table.form,
-            "input_size": table.input_size,
-            "batch": table.batch,
-            "threads": table.threads,
-            **fact,
-            "repeats": len(timing.seconds),
-            "seconds": timing.median,
-            "best": min(timing.seconds),
-            "peak_host_bytes_of_the_process": peak,
-            "every_repeat": list(timing.seconds),
-        }
-        for (library, name, _), fact, timing, peak in zip(
-            prepared, facts, timings, peaks, strict=True
+            start = (library, table, os.getpid())
+            pool = stack.enter_context(ProcessPoolExecutor(1, context, _begin, start))
+            for name in names:
+                facts = _answer(pool, _prepare, library, name, table)
+                if isinstance(facts, str):
+                    left_out(library, name, facts)
+                else:
+                    ready.append((pool, name, {"library": library, "network": name} | facts))
+        measures = [partial(_seconds, pool, name) for pool, name, _ in ready]
+        timings = in_turn(measures, repeats, patience=math.inf)
+        peaks = [_answer(pool, peak_host_memory) for pool, _, _ in ready]
+    rows, measured = [], []
+    for (_, name, facts), timing, peak in zip(ready, timings, peaks, strict=True):
+        if isinstance(peak, str) or not all(map(math.isfinite, timing.seconds)):
+            left_out(facts["library"], name, "it failed or was killed while it was measured")
+            continue
+        measured.append(timing)
+        rows.append(
+            asdict(table)
+            | facts
+            | {
+                "repeats": len(timing.seconds),
+                "seconds": timing.median,
+                "best": min(timing.seconds),
+                "peak_host_bytes_of_the_process": peak,
+                "every_repeat": list(timing.seconds),
+            }
         )
-    ]
-    _compare(rows, timings)
+    _compare(rows, measured)
     return rows
 
 
@@ -200,51 +222,79 @@ def _compare(rows: Sequence[dict[str, Any]], timings: Sequence[Timing]) -> None:
         row["times_the_baseline"] = None if baseline is None else timing.ratio(baseline)
 
 
-def _ask(pool: ProcessPoolExecutor, name: str) -> float:
-    return pool.submit(_once, name).result()
+def _kill_children(kind: Any, *_: Any) -> None:
+    """Where it was interrupted, wait for no measurement that is under way."""
+    if kind is not None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+
+def _answer(pool: ProcessPoolExecutor, what: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a library's process answers; a sentence where it fails."""
+    try:
+        return pool.submit(_attempt, what, *arguments).result()
+    except BrokenProcessPool:
+        return "its process was killed: too little memory?"
+
+
+def _seconds(pool: ProcessPoolExecutor, name: str) -> float:
+    found = _answer(pool, _once, name)
+    return math.nan if isinstance(found, str) else found
 
 
 # In the process of a library.
 
 _measures: dict[str, Callable[[], float]] = {}
+_facts: dict[str, Any] = {}
 
 
-def _prepare(library: Library, names: Sequence[str], table: Table) -> list[dict[str, Any]]:
-    """Make what is measured; return for each what is known of it before."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: table.threads])
-    os.environ["OMP_NUM_THREADS"] = str(table.threads)
-    if library in OURS:
-        os.environ["KERAS_BACKEND"] = library
-    elif library == "onnxruntime":
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-    priority = take_priority()
+def _begin(library: Library, table: Table, parent: int) -> None:
+    """Bind the process to its cores, and tell the library how to compute, before it is imported."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it, and kills this one
+    die_with(parent)
+    for name in [name for name in os.environ if _THREADS.fullmatch(name)]:
+        del os.environ[name]
+    os.environ |= {
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "KERAS_TORCH_DEVICE": "cpu",
+        "OMP_NUM_THREADS": str(table.threads),
+        "KERAS_BACKEND": library if library in OURS else "tensorflow",
+    }
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: table.threads])
+    _facts["priority"] = _take_priority()
     scheduling.keep_memory()
     backend.tune(inference=table.form == "inference")
-    with quiet.silence_stderr():
-        make = _MAKERS[library]
-        found = []
-        for name in names:
-            measured = make(name, table)
-            _measures[name] = measured
-            found.append(
-                {
-                    "parameters": measured.parameters,
-                    "set_up_seconds": measured.set_up,
-                    "first_seconds": measured.first,
-                    "steps_a_repeat": measured.steps,
-                    "priority": priority,
-                }
-            )
-    return found
 
 
-def take_priority() -> str:
+def _take_priority() -> str:
     """Have this process computed before all others, where that is allowed; say what came out."""
     with suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         return "real time"
     scheduling.use_batch_policy()
-    return f"nice {os.nice(0)}"
+    return f"batch, nice {os.nice(0)}"
+
+
+def _attempt(what: Callable[..., Any], *arguments: Any) -> Any:
+    """Do it; of an error only the text, because not every library's can be sent."""
+    try:
+        return what(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {printable(str(error), 200)}"
+
+
+def _prepare(library: Library, name: str, table: Table) -> dict[str, Any]:
+    """Make what is measured; return what is known of it before."""
+    with quiet.silence_stderr():
+        measured = _MAKERS[library](name, table)
+    _measures[name] = measured
+    return _facts | {
+        "parameters": measured.parameters,
+        "set_up_seconds": measured.set_up,
+        "first_seconds": measured.first,
+        "steps_a_repeat": measured.steps,
+    }
 
 
 def _once(name: str) -> float:
@@ -259,8 +309,9 @@ def _keras(name: str, table: Table) -> Any:
     from kreproduce.bench.steps import Inference, Training
     from kreproduce.training.devices import find
 
+    device = find("cpu")
     if table.form == "training":
-        return Training(_case(name, table), find("cpu"))
+        return Training(_case(name, table), device)
     return Inference(_case(name, table), "float32", folded=True)
 
 
@@ -287,7 +338,7 @@ _MAKERS: dict[Library, Callable[[str, Table], Any]] = {
 
 
 def versions() -> dict[str, str | None]:
-    """Return those of the libraries that are compared with, where they are installed."""
+    """Return those of the libraries, as far as they are installed."""
     found: dict[str, str | None] = {}
     for name in ("torch", "timm", "jax", "onnxruntime"):
         with suppress(metadata.PackageNotFoundError):

@@ -13,6 +13,7 @@ from kreproduce.bench import results as written
 from kreproduce.cli import completion
 from kreproduce.cli.arguments import Command
 from kreproduce.errors import SettingsError
+from kreproduce.system.interruption import Interruptions
 from kreproduce.text import nearest, quoted
 
 if TYPE_CHECKING:
@@ -229,12 +230,12 @@ def peers(
 
     All of one table are measured in turn, each library in a process of its own, at real-time
     priority where that is allowed. timm's network has the shapes of the baseline, which is checked;
-    its training is without augmentation, ours with. Takes the extra peers.
+    its training is without augmentation, ours with. In inference batch normalisation is folded into
+    ours, as `export` and the fastest form have it, and not into timm's. Takes the extra peers.
     """
     from kreproduce.bench import peers as bench
-    from kreproduce.bench.case import of
 
-    chosen = networks or list(bench.NETWORKS)
+    chosen = list(dict.fromkeys(name.lower() for name in networks or bench.NETWORKS))
     half = _half(only)
     forms = [half] if half else list(get_args(bench.Form))
     tables = bench.tables(
@@ -243,12 +244,7 @@ def peers(
         _numbers(batches, "--batches", 4096),
         _numbers(threads, "--threads"),
     )
-    if not tables:
-        raise SettingsError("nothing is trained with one image a step; give other --batches")
-    for table in tables:
-        for name in chosen:
-            of(name, batch=table.batch, input_size=table.input_size, precision="float32")
-    named = bench.check(libraries.split(","), [table.threads for table in tables])
+    named = bench.check(libraries.split(","), chosen, tables)
     _show(lambda: benches.peers(tables, chosen, named, _say, repeats), results, as_json)
 
 
@@ -263,7 +259,7 @@ def growth(
 ) -> None:
     """Measure `table`, `status`, `claims` and `report` against how many runs are recorded.
 
-    The runs are copies of the finished ones below RESULTS, under other seeds, in a temporary
+    The runs are copies of the finished ones below RESULTS/runs, under other seeds, in a temporary
     folder.
     """
     numbers = _numbers(runs, "--runs", 100_000)
@@ -295,7 +291,8 @@ def _numbers(text: str, option: str, most: int = _MOST) -> list[int]:
 def _show(measure: "Callable[[], Results]", results: Path, as_json: bool) -> None:
     """Print and write what is measured, once it is known that it can be written."""
     written.check_writable(results)
-    found = measure()
+    with Interruptions():
+        found = measure()
     print(found.json() if as_json else found.text(), end="")
     path = found.write(results)
     _say(f"written to {path} and {path.with_suffix('.json').name}")

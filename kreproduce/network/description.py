@@ -6,7 +6,6 @@ repeats a filter number.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kreproduce.errors import SettingsError
 from kreproduce.network import operations as op
@@ -32,7 +31,6 @@ class Network:
     nodes: tuple[op.Node, ...]
 
 
-@lru_cache(256)  # a thousand records are of few networks, each of which is described to check it
 def describe(architecture: Architecture) -> Network:
     """Describe every operation of a network.
 

@@ -7,6 +7,7 @@ image by image, and whatever is computed from a confusion matrix can be computed
 
 import gzip
 import io
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,10 +90,12 @@ def decoded(content: bytes, images: int, classes: int) -> Predictions | str:
     header, _, body = text.partition("\n")
     if len(text) > largest or header != ",".join(_COLUMNS):
         return "has other columns or more lines than it should have"
+    # Five times faster than splitting the text, which was half the time of `table` and `status`.
+    # What is no number raises, or in older NumPy warns and ends the array.
     try:
-        # Five times faster than splitting the text, which was half the time of `table`, `status`.
-        values = np.fromstring(body.replace("\n", ","), np.int64, sep=",").reshape(-1, 3)
-    except (ValueError, OverflowError):
+        with warnings.catch_warnings(action="error"):
+            values = np.fromstring(body.replace("\n", ","), np.int64, sep=",").reshape(-1, 3)
+    except (ValueError, DeprecationWarning):
         return "has a line that is not three numbers"
     if len(values) != images or values.min() < 0 or values.max() >= classes:
         return f"is not of {images:,} images and {classes:,} classes"

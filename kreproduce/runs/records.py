@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -23,6 +24,7 @@ from kreproduce.data.originals import SIZES
 from kreproduce.data.record import Images
 from kreproduce.errors import SettingsError, StorageError
 from kreproduce.experiment.settings import Experiment
+from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import describe
 from kreproduce.runs import predictions
 from kreproduce.runs.predictions import Predictions
@@ -256,11 +258,10 @@ class Record(Strict):
         if (last.conditions, last.code) != (self.conditions, self.code):
             raise ValueError("its conditions are not those of its last session")
         self._check_images()
-        try:
-            if self.settings.model is None:
-                describe(self.settings.architecture)
-        except SettingsError as error:
-            raise ValueError(str(error)) from None
+        if self.settings.model is None:
+            fault = _fault_of(self.settings.architecture)
+            if fault is not None:
+                raise ValueError(fault)
         return self
 
     def _check_images(self) -> None:
@@ -446,6 +447,16 @@ def _folders(runs: Path) -> list[Path]:
         raise StorageError(
             f"{runs} cannot be read: {error.strerror or error}; mend it or its permissions"
         ) from error
+
+
+@lru_cache(256)  # a thousand records are of few networks, and to describe one takes 5 ms
+def _fault_of(architecture: Architecture) -> str | None:
+    """Return why an architecture makes no network, if it does not."""
+    try:
+        describe(architecture)
+    except SettingsError as error:
+        return str(error)
+    return None
 
 
 def _first_fault(error: ValidationError) -> str:

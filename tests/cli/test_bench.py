@@ -7,7 +7,9 @@ import pytest
 from helpers import recorded
 
 from kreproduce import paper
+from kreproduce.bench import growth
 from kreproduce.cli import bench
+from kreproduce.runs import records
 
 REFUSED = {
     "unknown network": (["steps", "v3-32ch"], "'v3-32ch' is no network"),
@@ -26,12 +28,7 @@ REFUSED = {
     "too small an input": (["table", "--input-size", "1"], "an input of 1 pixel"),
     "precision": (["parallel", "--precision", "half"], "precision: 'half' is refused"),
     "no repeat": (["start-up", "--repeats", "0"], "Invalid value for '--repeats'"),
-    "a library that is not installed": (
-        ["peers", "--libraries", "timm"],
-        "is not installed, which timm takes: pip install 'kreproduce[peers]'",
-    ),
     "an unknown library": (["peers", "--libraries", "tim"], "'tim' is no library: did you mean"),
-    "more threads than cores": (["peers", "--libraries", "tensorflow", "--threads", "64"], "cores"),
     "a size of 0": (["peers", "--input-sizes", "0"], "--input-sizes takes numbers of 1 to 4096"),
     "one image to train with": (["peers", "--only", "training", "--batches", "1"], "one image"),
     "a peer's network": (["peers", "v9", "--libraries", "tensorflow"], "'v9' is no network"),
@@ -169,6 +166,15 @@ def test_growth(kreproduce):
     assert {row["runs"] for row in rows} == {1, 3}
     assert {row["command"] for row in rows} >= {"table 5", "status", "claims", "report"}
     assert all(row["seconds"] > 0 for row in rows)
+
+
+def test_growths_copies_count(tmp_path):
+    row = paper.rows(5)[0]
+    recorded.write(tmp_path / "a", recorded.record_of(recorded.experiment_of(row)))
+    growth._copy(tmp_path / "a", growth.finished(tmp_path / "a"), 5, tmp_path / "b")
+    found = records.read(tmp_path / "b")
+    assert [record.settings.seed for record in found.records] != [1] * 5
+    assert (len(found.records), found.skipped) == (5, ())
 
 
 @pytest.mark.slow

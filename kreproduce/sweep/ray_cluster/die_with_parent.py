@@ -6,14 +6,12 @@ A worker of Ray's may be killed at any moment, and what it has started would go 
 holding a GPU that Ray gives to the next.
 """
 
-import ctypes
 import os
 import signal
 import sys
 
 from kreproduce.system.interruption import REQUESTS
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from kreproduce.system.parent import die_with
 
 
 def main(parent: int, command: list[str]) -> None:
@@ -25,9 +23,7 @@ def main(parent: int, command: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in REQUESTS:
         signal.signal(number, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == parent:  # or else it ended before this could be told
+    if die_with(parent):
         os.execv(command[0], command)
 
 
