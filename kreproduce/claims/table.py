@@ -3,6 +3,7 @@
 Accuracies are shares here; whoever prints them makes points of them.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -121,6 +122,7 @@ def spread(values: Mapping[tuple[str, int], float], *, seeds_alike: bool = False
     """
     import pandas as pd
     from statsmodels.formula.api import ols
+    from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
     rows = [(network, seed, value) for (network, seed), value in values.items()]
     frame = pd.DataFrame(rows, columns=["network", "seed", "value"])
@@ -128,6 +130,9 @@ def spread(values: Mapping[tuple[str, int], float], *, seeds_alike: bool = False
     if networks < 2 or seeds < 2:
         return None
     explained = "C(network)" if seeds_alike else "C(network) + C(seed)"
-    fitted = ols(f"value ~ {explained}", frame).fit()
+    with warnings.catch_warnings():
+        # Networks without a seed in common: what each explains is not unique, what is left is.
+        warnings.simplefilter("ignore", SingularMatrixWarning)
+        fitted = ols(f"value ~ {explained}", frame).fit()
     df = round(fitted.df_resid)
     return Spread(float(fitted.mse_resid), df, networks) if df > 0 else None

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from helpers.simulated import table
@@ -22,6 +24,23 @@ def test_the_pooled_variance_is_that_of_the_textbook():
     found = spread({(str(n), s): values[n, s] for n in range(4) for s in range(3)})
     assert found.df == 3 * 2
     assert found.variance == pytest.approx((residuals**2).sum() / 6)
+
+
+def test_networks_without_a_seed_in_common_have_the_variance_within_each():
+    """Of which network or seed does what cannot be told, what is left over can; and no warning."""
+    random = np.random.default_rng(1)
+    values = random.normal(size=(2, 3))
+    found = spread({(str(n), 10 * n + s): values[n, s] for n in range(2) for s in range(3)})
+    assert found is None  # each value has a seed of its own, and nothing is left over
+    seeds = {"a": (1, 2, 3), "b": (1, 2, 3), "c": (7, 8, 9), "d": (7, 8, 9)}
+    values = {(name, seed): random.normal() for name in seeds for seed in seeds[name]}
+    parts = [{key: values[key] for key in values if key[0] in names} for names in ("ab", "cd")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # over statsmodels, which has its own always shown
+        found = spread(values)
+    alone = [spread(part) for part in parts]
+    assert found.df == 2 + 2
+    assert found.variance == pytest.approx(sum(2 * part.variance for part in alone) / 4)
 
 
 def test_two_networks_alone_give_the_paired_t_test():
