@@ -142,13 +142,13 @@ def measure(
         say(f"  {library} {name} is left out: {why}")
 
     with ExitStack() as stack:
-        stack.push(_kill_children)
         for library in libraries:
             names = _names(library, table, networks)
             if not names:
                 continue
             start = (library, table, os.getpid())
             pool = stack.enter_context(ProcessPoolExecutor(1, context, _begin, start))
+            stack.push(_kill_children)  # before the pool waits for them
             for name in names:
                 facts = _answer(pool, _prepare, library, name, table)
                 if isinstance(facts, str):
@@ -251,7 +251,8 @@ _facts: dict[str, Any] = {}
 def _begin(library: Library, table: Table, parent: int) -> None:
     """Bind the process to its cores, and tell the library how to compute, before it is imported."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it, and kills this one
-    die_with(parent)
+    if not die_with(parent):
+        os._exit(1)
     for name in [name for name in os.environ if _THREADS.fullmatch(name)]:
         del os.environ[name]
     os.environ |= {
