@@ -3,9 +3,6 @@
 import time
 from typing import Any
 
-import timm
-import torch
-
 from kreproduce.bench.case import Case, noise
 from kreproduce.bench.timing import steps_of_a_sample
 from kreproduce.network import operations as op
@@ -26,6 +23,8 @@ class _Measured:
     """
 
     def __init__(self, case: Case, way: str, threads: int):
+        import torch
+
         torch.set_num_threads(threads)
         torch.manual_seed(1)
         started = time.perf_counter()
@@ -69,12 +68,16 @@ class Training(_Measured):
     form = "training"
 
     def _begin(self) -> None:
+        import torch
+
         self._network.train()
         self._optimizer = torch.optim.RMSprop(
             self._network.parameters(), lr=0.001, alpha=0.9, eps=1e-7, foreach=True
         )
 
     def _step(self) -> None:
+        import torch
+
         self._optimizer.zero_grad(set_to_none=True)
         logits = self._network(self._images)
         torch.nn.functional.cross_entropy(logits, self._labels).backward()
@@ -90,11 +93,16 @@ class Inference(_Measured):
         self._network.eval()
 
     def _step(self) -> None:
+        import torch
+
         with torch.inference_mode():
             torch.softmax(self._network(self._images), -1)
 
 
 def _network(case: Case) -> Any:
+    import timm
+    import torch
+
     experiment = case.experiment
     network = timm.create_model(
         "efficientnet_b0",
@@ -120,6 +128,8 @@ def _network(case: Case) -> Any:
 
 def _check_same(network: Any, case: Case) -> None:
     """Hold that all convolutions give what ours give, and the parameters are as many."""
+    import torch
+
     found: list[tuple[int, ...]] = []
     hooks = [
         layer.register_forward_hook(

@@ -18,7 +18,10 @@ TABLES = [*"12345678", "all", *OWN]
 FORMATS = ["text", "markdown", "csv", "latex", "json"]
 CANDIDATES = {
     "r": ["run", "report"],
-    "bench ": ["steps", "table", "memory", "start-up", "parallel", "steps-per-execution"],
+    "bench ": [
+        *("steps", "table", "memory", "start-up", "parallel", "steps-per-execution"),
+        *("peers", "growth"),
+    ],
     "run ": [*RECIPES],
     "run cifar": ["cifar10", "cifar10-heldout"],
     "run configs/": [],  # which the shell completes as files
