@@ -1,6 +1,7 @@
 """timm's EfficientNet-B0 in PyTorch: the shapes of our baseline, a training step and inference."""
 
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from kreproduce.bench.case import Case, noise
@@ -12,7 +13,7 @@ from kreproduce.network.description import describe
 _STRIDED = ("blocks.1.0", "blocks.2.0", "blocks.3.0", "blocks.5.0")  # whose depthwise ones stride
 
 
-class _Measured:
+class _Measured(ABC):
     """What both forms share; see `steps.Training` for the attributes.
 
     Args:
@@ -49,11 +50,13 @@ class _Measured:
         """Seconds a step, over about a second's steps."""
         return self._take(self.steps) / self.steps
 
+    @abstractmethod
     def _begin(self) -> None:
-        raise NotImplementedError
+        """Make ready what a step needs besides the network."""
 
+    @abstractmethod
     def _step(self) -> None:
-        raise NotImplementedError
+        """Take one."""
 
     def _take(self, steps: int) -> float:
         started = time.perf_counter()
