@@ -3,7 +3,6 @@
 The runs are copies of finished ones under other seeds, in a folder that is removed afterwards.
 """
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kreproduce.bench.timing import in_turn, starting
-from kreproduce.errors import StateError
-from kreproduce.experiment.settings import resolve
+from kreproduce.errors import StateError, StorageError
+from kreproduce.experiment.settings import Experiment
 from kreproduce.runs import records
 from kreproduce.runs.predictions import FILE
 from kreproduce.runs.records import Record
+from kreproduce.system import disk
 
 _COMMANDS = {
     "table 5": ["table", "5"],
@@ -69,7 +69,11 @@ def measure(
     for number in sorted(set(numbers)):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            _copy(results, templates, number, folder / "results")
+            try:
+                _copy(results, templates, number, folder / "results")
+            except OSError as error:
+                where = "place for temporary files with TMPDIR"
+                raise StorageError(disk.refusal(temporary, error, where)) from error
             timings = in_turn([starting(command, folder) for command in commands.values()], repeats)
         for name, timing in zip(commands, timings, strict=True):
             rows.append(
@@ -103,10 +107,9 @@ def _cells(row: dict[str, Any], first: dict[str, Any]) -> dict[str, str]:
 
 def _copy(results: Path, templates: Sequence[Record], number: int, target: Path) -> None:
     """Write so many copies of finished runs, each of a seed of its own."""
-    seeds = itertools.count(1)
-    of_copies = itertools.islice(itertools.cycle(templates), number)
-    for seed, template in zip(seeds, of_copies, strict=False):
-        settings = resolve(template.settings.model_dump(), {"seed": seed})
+    for seed in range(1, number + 1):
+        template = templates[seed % len(templates)]
+        settings = Experiment.model_validate(template.settings.model_dump() | {"seed": seed})
         own = {"settings": settings, "run": settings.run_name, "identity": settings.identity}
         folder = target / "runs" / settings.run_name
         folder.mkdir(parents=True)

@@ -24,7 +24,6 @@ from kreproduce.data.originals import SIZES
 from kreproduce.data.record import Images
 from kreproduce.errors import SettingsError, StorageError
 from kreproduce.experiment.settings import Experiment
-from kreproduce.network.architecture import Architecture
 from kreproduce.network.description import describe
 from kreproduce.runs import predictions
 from kreproduce.runs.predictions import Predictions
@@ -50,6 +49,9 @@ _FIRST_SETTINGS = frozenset(
     }
 )
 NO_RECORD = "it has no record: the run is not complete"
+
+# A thousand records are of few networks, and to describe one takes 5 ms.
+_described = lru_cache(256)(describe)
 
 Text = Annotated[str, Field(max_length=1000)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -258,10 +260,11 @@ class Record(Strict):
         if (last.conditions, last.code) != (self.conditions, self.code):
             raise ValueError("its conditions are not those of its last session")
         self._check_images()
-        if self.settings.model is None:
-            fault = _fault_of(self.settings.architecture)
-            if fault is not None:
-                raise ValueError(fault)
+        try:
+            if self.settings.model is None:
+                _described(self.settings.architecture)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
         return self
 
     def _check_images(self) -> None:
@@ -447,16 +450,6 @@ def _folders(runs: Path) -> list[Path]:
         raise StorageError(
             f"{runs} cannot be read: {error.strerror or error}; mend it or its permissions"
         ) from error
-
-
-@lru_cache(256)  # a thousand records are of few networks, and to describe one takes 5 ms
-def _fault_of(architecture: Architecture) -> str | None:
-    """Return why an architecture makes no network, if it does not."""
-    try:
-        describe(architecture)
-    except SettingsError as error:
-        return str(error)
-    return None
 
 
 def _first_fault(error: ValidationError) -> str:
