@@ -7,7 +7,7 @@ from pathlib import Path
 import onnxruntime
 
 from kreproduce.bench.case import Case, noise
-from kreproduce.bench.timing import steps_of_a_sample
+from kreproduce.bench.timing import warmed_up
 from kreproduce.data.record import Images
 from kreproduce.export import onnx
 from kreproduce.export.about import about
@@ -43,9 +43,7 @@ class Inference:
             )
         self._inputs = {"image": noise(experiment.batch_size, size).astype("float32")}
         self.set_up = time.perf_counter() - started
-        self.first = self._take(1)
-        few = steps_of_a_sample(self._take(1))
-        self.steps = steps_of_a_sample(self._take(few) / few)
+        self.first, self.steps = warmed_up(self._take)
 
     def __call__(self) -> float:
         """Seconds a batch, over about a second's batches."""

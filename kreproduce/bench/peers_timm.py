@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from kreproduce.bench.case import Case, noise
-from kreproduce.bench.timing import steps_of_a_sample
+from kreproduce.bench.timing import warmed_up
 from kreproduce.network import operations as op
 from kreproduce.network.cost import count
 from kreproduce.network.description import describe
@@ -42,9 +42,7 @@ class _Measured(ABC):
         if way == "compiled":
             self._network = torch.compile(self._network)
         self.set_up = time.perf_counter() - started
-        self.first = self._take(1)
-        few = steps_of_a_sample(self._take(1))
-        self.steps = steps_of_a_sample(self._take(few) / few)
+        self.first, self.steps = warmed_up(self._take)
 
     def __call__(self) -> float:
         """Seconds a step, over about a second's steps."""

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kreproduce.bench.case import Case, noise
-from kreproduce.bench.timing import MOST, steps_of_a_sample
+from kreproduce.bench.timing import MOST, steps_of_a_sample, warmed_up
 from kreproduce.data.dataset import Subset
 from kreproduce.data.views import Views, training_views
 from kreproduce.network.cost import count
@@ -120,9 +120,7 @@ class Inference:
         self.set_up = time.perf_counter() - started
         images = noise(case.experiment.batch_size, case.experiment.input_size)
         self._images = images.astype("float32") / 255
-        self.first = self._ask(1)
-        few = steps_of_a_sample(self._ask(1))
-        self.steps = steps_of_a_sample(self._ask(few) / few)
+        self.first, self.steps = warmed_up(self._ask)
 
     def __call__(self) -> float:
         """Seconds a batch, over about a second's batches."""

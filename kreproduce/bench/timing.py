@@ -50,6 +50,17 @@ def steps_of_a_sample(seconds: float) -> int:
     return max(1, min(MOST, round(SAMPLE / seconds)))
 
 
+def warmed_up(take: Callable[[int], float]) -> tuple[float, int]:
+    """Take the first steps; return the seconds of the very first, and how many make a sample.
+
+    Args:
+        take: takes so many steps and returns the seconds that all took.
+    """
+    first = take(1)
+    few = steps_of_a_sample(take(1))
+    return first, steps_of_a_sample(take(few) / few)
+
+
 def in_turn(
     measures: Sequence[Callable[[], float]],
     repeats: int,
