@@ -12,7 +12,7 @@ from typing import Any
 from kreproduce.bench.case import Case
 from kreproduce.errors import OutOfMemoryError
 from kreproduce.system import backend, scheduling
-from kreproduce.system.interpreter import guard_children
+from kreproduce.system.interpreter import GuardedChildren
 
 SECONDS = 20.0
 _PATIENCE = 900.0  # seconds that a process waits for the others to be compiled
@@ -97,10 +97,9 @@ def leave_room() -> None:
 
 def _together(case: Case, number: int, devices: str, seconds: float) -> list[float]:
     """Images a second of each."""
-    guard_children()
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(number)
-    with ProcessPoolExecutor(number, context, _share, (barrier,)) as pool:
+    with GuardedChildren(), ProcessPoolExecutor(number, context, _share, (barrier,)) as pool:
         runs = [pool.submit(_train, case, devices, seconds) for _ in range(number)]
         errors = [run.exception() for run in runs]
     failed = [error for error in errors if error is not None]

@@ -26,7 +26,7 @@ from kreproduce.bench.conditions import peak_host_memory
 from kreproduce.bench.timing import Timing, in_turn
 from kreproduce.errors import SettingsError
 from kreproduce.system import backend, quiet, scheduling
-from kreproduce.system.interpreter import guard_children
+from kreproduce.system.interpreter import GuardedChildren
 from kreproduce.system.parent import die_with
 from kreproduce.text import nearest, printable, quoted
 
@@ -134,14 +134,13 @@ def measure(
         repeats: of each measurement.
         say: is told how it goes.
     """
-    guard_children()
     context = multiprocessing.get_context("spawn")
     ready: list[tuple[ProcessPoolExecutor, str, dict[str, Any]]] = []
 
     def left_out(library: str, name: str, why: str) -> None:
         say(f"  {library} {name} is left out: {why}")
 
-    with ExitStack() as stack:
+    with GuardedChildren(), ExitStack() as stack:
         for library in libraries:
             names = _names(library, table, networks)
             if not names:

@@ -10,6 +10,8 @@ import sys
 
 import kreproduce
 
+_SAFE_PATH = "PYTHONSAFEPATH"
+
 
 def _is_same(path: str, folder: str) -> bool:
     try:
@@ -42,7 +44,15 @@ def leave_out_the_working_folder() -> None:
         del sys.path[0]
 
 
-def guard_children() -> None:
-    """Have Pythons that a library starts, as multiprocessing does, leave it out as well."""
-    if not _is_only_here:
-        os.environ["PYTHONSAFEPATH"] = "1"
+class GuardedChildren:
+    """Within it, Pythons that a library starts, as multiprocessing does, leave it out as well."""
+
+    def __enter__(self) -> None:
+        self._before = os.environ.get(_SAFE_PATH)
+        if not _is_only_here:
+            os.environ[_SAFE_PATH] = "1"
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.pop(_SAFE_PATH, None)
+        if self._before is not None:
+            os.environ[_SAFE_PATH] = self._before
