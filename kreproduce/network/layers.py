@@ -271,21 +271,29 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("kreproduce")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' layer, the gradient of 5 x 5 kernels faster under TensorFlow with oneDNN."""
+    """Keras' layer, the gradient of some kernels faster under TensorFlow with oneDNN."""
 
     def call(self, inputs: Any) -> Any:
         if (
-            self.kernel_size == (5, 5)
-            and (self.strides, self.dilation_rate) == ((1, 1), (1, 1))
-            and (self.padding, self.data_format) == ("same", "channels_last")
+            self._has_a_slow_gradient(inputs.shape)
+            and (self.dilation_rate, self.data_format) == ((1, 1), "channels_last")
             and self.depth_multiplier == 1
             and self.activation is keras.activations.linear
             and not self.use_bias
             and self.compute_dtype == "float32"
             and tensorflow_kernels.on_cpu_with_onednn()
         ):
-            return tensorflow_kernels.depthwise_convolution(inputs, self.kernel)
+            return tensorflow_kernels.depthwise_convolution(
+                inputs, self.kernel, self.strides[0], self.padding.upper()
+            )
         return super().call(inputs)
+
+    def _has_a_slow_gradient(self, shape: tuple[int | None, ...]) -> bool:
+        """Whether oneDNN is slow for the kernel's: it is wider than 3, or the images than it."""
+        form = (self.kernel_size, self.strides, self.padding)
+        if form == ((3, 3), (1, 1), "same"):
+            return all(side is not None and side <= 2 for side in shape[1:3])
+        return form in [((5, 5), (1, 1), "same"), ((5, 5), (2, 2), "valid")]
 
 
 @keras.saving.register_keras_serializable("kreproduce")

@@ -149,16 +149,28 @@ def convolution(layer, kernel, stride, dtype="float32"):
 
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize(
-    "shape",
-    [(2, 31, 31, 240), (2, 8, 8, 12), (3, 7, 16, 5), (1, 3, 3, 4), (1, 1, 1, 4), (2, 2, 2, 4)],
+    ("shape", "kernel", "stride"),
+    [
+        ((2, 31, 31, 240), 5, 1),
+        ((2, 8, 8, 12), 5, 1),
+        ((3, 7, 16, 5), 5, 1),
+        ((1, 3, 3, 4), 5, 1),
+        ((1, 1, 1, 4), 5, 1),
+        ((2, 2, 2, 4), 5, 1),
+        ((2, 35, 35, 144), 5, 2),
+        ((2, 10, 12, 4), 5, 2),
+        ((3, 5, 6, 3), 5, 2),
+        ((2, 2, 2, 1152), 3, 1),
+        ((2, 1, 2, 4), 3, 1),
+    ],
     ids=str,
 )
-def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
+def test_the_gradient_of_a_depthwise_kernel(shape, kernel, stride, compiled, monkeypatch):
     use_onednn(monkeypatch)
     calls = calls_of(monkeypatch, "depthwise_convolution")
-    arrays = normal(*shape), normal(5, 5, shape[-1], 1)
+    arrays = normal(*shape), normal(kernel, kernel, shape[-1], 1)
     expected, found = (
-        outputs_and_gradients(convolution(layer, 5, 1), *arrays, compiled=compiled)
+        outputs_and_gradients(convolution(layer, kernel, stride), *arrays, compiled=compiled)
         for layer in (keras.layers.DepthwiseConv2D, DepthwiseConv2D)
     )
     assert calls
@@ -171,8 +183,9 @@ def test_the_gradient_of_a_depthwise_kernel(shape, compiled, monkeypatch):
     ("shape", "kernel", "stride", "dtype"),
     [
         pytest.param((2, 9, 9, 4), 3, 1, "float32", id="3x3"),
-        pytest.param((2, 9, 9, 4), 5, 2, "float32", id="stride 2, odd"),
-        pytest.param((2, 10, 10, 4), 5, 2, "float32", id="stride 2, even"),
+        pytest.param((2, 2, 3, 4), 3, 1, "float32", id="3x3, one side as wide"),
+        pytest.param((2, 3, 3, 4), 3, 2, "float32", id="3x3, stride 2"),
+        pytest.param((2, 9, 9, 4), 5, 3, "float32", id="stride 3"),
         pytest.param((2, 9, 9, 4), 5, 1, "float64", id="float64"),
     ],
 )
