@@ -91,7 +91,11 @@ def _dense(grouping: Grouping, inputs: Any, kernel: Any, remainder: Any | None) 
     if remainder is not None:
         weights = ops.concatenate([weights, ops.reshape(remainder, (-1,))])
     size = grouping.channels * grouping.filters
-    matrix = ops.scatter(places(grouping)[:, None], weights, (size,))
+    where = places(grouping)[:, None]
+    if keras.backend.backend() == "torch":  # whose `scatter` goes through the weights one by one
+        matrix = ops.scatter_update(ops.zeros(size, weights.dtype), where, weights)
+    else:
+        matrix = ops.scatter(where, weights, (size,))
     return pointwise(inputs, ops.reshape(matrix, (grouping.channels, grouping.filters)))
 
 
