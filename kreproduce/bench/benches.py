@@ -77,26 +77,34 @@ def steps(
     return Results(bench, conditions, rows, networks.cells(rows))
 
 
-def memory(case: "Case", say: Say, devices: str = "1") -> Results:
-    """Measure the memory that training takes on as many images as malaria has.
+def memory(case: "Case", images: int, say: Say, devices: str = "1") -> Results:
+    """Measure the memory that training takes.
 
     Args:
         case: what to train.
+        images: how many there are, training and all.
         say: is told how it goes.
         devices: same as for `devices.find`; one.
 
     Raises:
         OutOfMemoryError: it does not fit.
         SettingsError: the devices are not there, or several.
-        StorageError: the disk for temporary files does not take 1.5 GB.
+        StorageError: the disk for temporary files does not take 53 KB an image.
     """
     scheduling.use_batch_policy()
     found, conditions = _begin(devices, case)
     _check_one(found, "memory")
     from kreproduce.bench import memory as bench
 
-    rows = bench.measure(case, found, say)
-    return Results("memory", conditions | {"network": case.name}, rows, bench.cells(rows))
+    rows = bench.measure(case, images, found, say)
+    first = case.experiment
+    conditions |= {
+        "network": case.name,
+        "images": images,
+        "batch": first.batch_size,
+        "input_size": first.input_size,
+    }
+    return Results("memory", conditions, rows, bench.cells(rows))
 
 
 def start_up(say: Say, repeats: int = REPEATS) -> Results:

@@ -1,4 +1,4 @@
-"""What training on the largest set of the paper takes of the memory: malaria's size, of noise."""
+"""What training takes of the memory, with as many images as the paper's largest set, of noise."""
 
 import tempfile
 import time
@@ -22,7 +22,6 @@ from kreproduce.training.model import compile_model
 from kreproduce.training.out_of_memory import memory_of
 from kreproduce.training.store import kept_of
 
-IMAGES = 27_558
 _CHOSEN = (
     *("size", "variant", "ch", "layer_l", "activation"),
     *("batch_size", "precision", "input_size", "skip_strides"),
@@ -32,17 +31,20 @@ STEPS = 20
 _SIDES = range(101, 166)
 
 
-def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Load malaria's number of images from a cache, train 20 steps, validate; one row per stage.
+def measure(
+    case: Case, number: int, devices: Devices, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Load images from a cache, train at most 20 steps, validate; one row per stage.
 
     Args:
         case: the network, its input size, batch and precision.
+        number: of images, of about the size of malaria's.
         devices: where.
         say: is told how it goes.
 
     Raises:
         OutOfMemoryError: it does not fit.
-        StorageError: the disk for temporary files does not take 1.5 GB.
+        StorageError: the disk for temporary files does not take 53 KB an image.
     """
     chosen = {name: getattr(case.experiment, name) for name in _CHOSEN}
     experiment = resolve({"dataset": "malaria", "data_name": "noise"}, chosen)
@@ -63,11 +65,11 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
 
     with tempfile.TemporaryDirectory() as folder:
         stage("before loading", started)
-        cache.write(_noise(), cache.path_in(Path(folder), "malaria"))
+        cache.write(_noise(number), cache.path_in(Path(folder), "malaria"))
         say("cache written")
         started = time.perf_counter()
         images = dataset.load(experiment, sources.locate("malaria", Path(folder)))
-    stage(f"{IMAGES:,} images loaded", started)
+    stage(f"{number:,} images loaded", started)
     scheduling.keep_memory()  # as a run does, now that the images are there
     with memory_of(experiment):
         started = time.perf_counter()
@@ -75,13 +77,14 @@ def measure(case: Case, devices: Devices, say: Callable[[str], None]) -> list[di
         shape = images.train.images.shape[1:]
         kept = kept_of(images, devices)  # as of a run
         compiled = compile_model(experiment, shape, devices, lowering, kept=kept)
-        views = _first(training_views(experiment, images.train, 0), STEPS * experiment.batch_size)
-        batches = compiled.batches(views, experiment.batch_size)
+        size = experiment.batch_size
+        views = _first(training_views(experiment, images.train, 0), STEPS * size)
+        batches = compiled.batches(views, size)
         compiled.model.fit(batches, shuffle=False, verbose=0)
-        stage(f"{STEPS} steps of {experiment.batch_size} images trained", started)
+        stage(f"{len(batches):,} steps of {size} images trained", started)
         started = time.perf_counter()
         views = validation_views(experiment, images.validation, 0)
-        compiled.model.evaluate(compiled.batches(views, experiment.batch_size), verbose=0)
+        compiled.model.evaluate(compiled.batches(views, size), verbose=0)
         stage(f"{len(views.order):,} views validated", started)
     return rows
 
@@ -107,16 +110,16 @@ def _first(views: Views, count: int) -> Views:
     return Views(views.subset, views.order[:count], views.matrices[:count])
 
 
-def _noise() -> Source:
-    """As many images as malaria has, of about their size."""
+def _noise(number: int) -> Source:
+    """Images of about the size of malaria's."""
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (side, side + 1, 3), np.uint8) for side in _SIDES]
     return Source(
         name="malaria",
         kind="folder",
         class_names=("Parasitized", "Uninfected"),
-        labels=(np.arange(IMAGES, dtype=np.int32) >= IMAGES // 2).astype(np.int32),
-        names=[f"{number:05}.png" for number in range(IMAGES)],
-        parts=np.full(IMAGES, "all"),
+        labels=(np.arange(number, dtype=np.int32) >= number // 2).astype(np.int32),
+        names=[f"{index:06}.png" for index in range(number)],
+        parts=np.full(number, "all"),
         decode=lambda index: images[index % len(images)],
     )

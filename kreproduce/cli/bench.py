@@ -126,6 +126,12 @@ def table(
 @app.command("memory", cls=Command)
 def memory(
     network: Network = "v2-32ch",
+    images: Annotated[
+        int,
+        typer.Option(
+            min=50, max=1_000_000, help="Images of the dataset; by default as many as malaria has."
+        ),
+    ] = 27_558,
     batch: Batch = 32,
     input_size: InputSize = 224,
     precision: Precision = "auto",
@@ -133,9 +139,9 @@ def memory(
     as_json: AsJson = False,
     results: ResultsFolder = RESULTS,
 ) -> None:
-    """Measure the memory that training takes on as many images as malaria has."""
+    """Measure the memory that training takes, on images of noise."""
     measured = _case(network, batch, input_size, precision)
-    _show(lambda: benches.memory(measured, _say, devices), results, as_json)
+    _show(lambda: benches.memory(measured, images, _say, devices), results, as_json)
 
 
 @app.command("start-up", cls=Command)

@@ -17,6 +17,8 @@ TABLE = 5
 NETWORK, BATCH, SIZE = "v2-16ch", 64, 32
 """A row of the table: V2 16ch as the authors trained it on CIFAR-10."""
 _PATIENCE = 600.0  # seconds; the first step may take minutes to compile
+# What a training step takes on a CPU, as docs/speed.md has it.
+_TIMES_TENSORFLOW = {"jax": 10, "torch": 2}
 _AGAIN = "if other processes leave it memory, install kreproduce again in a new virtual environment"
 
 _Answer = TypeVar("_Answer", Surroundings, Step)
@@ -81,6 +83,12 @@ def check_devices(found: Computing, gpus: int) -> Check:
     if seen.gpu and seen.backend == "tensorflow" and len(seen.devices) < gpus:
         said = f"{seen.backend} sees {names}, of {_gpus(gpus)}"
         return Check(name, "warning", said, "see what nvidia-smi says of the others", values)
+    if not seen.gpu and seen.backend in _TIMES_TENSORFLOW:
+        said = (
+            f"{seen.backend} sees {names}, no GPU; on a CPU TensorFlow was measured "
+            f"{_TIMES_TENSORFLOW[seen.backend]} times as fast"
+        )
+        return Check(name, "warning", said, "compute with KERAS_BACKEND=tensorflow", values)
     kind = "" if seen.gpu else ", no GPU"
     return Check(name, "ok", f"{seen.backend} sees {names}{kind}", values=values)
 

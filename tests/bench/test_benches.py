@@ -58,7 +58,7 @@ def test_a_half_is_measured_alone(monkeypatch, only, forms):
 @pytest.mark.parametrize(
     ("bench", "what"),
     [
-        (lambda: benches.memory(MEASURED, print, "2"), "memory"),
+        (lambda: benches.memory(MEASURED, 276, print, "2"), "memory"),
         (lambda: benches.parallel(MEASURED, [1, 2], print, "2"), "parallel training"),
         (lambda: benches.steps([MEASURED], print, None, "2"), "inference"),
     ],

@@ -1,4 +1,4 @@
-"""The bench of the memory, on a hundredth of its images."""
+"""The bench of the memory, on a few images."""
 
 from itertools import pairwise
 
@@ -9,7 +9,6 @@ from kreproduce.training import devices
 
 
 def test_images_are_kept_on_the_devices_as_of_a_run(monkeypatch):
-    monkeypatch.setattr(memory, "IMAGES", 276)
     monkeypatch.setattr(devices.Devices, "keep", lambda self, size: True)
 
     def compile_model(*arguments, kept):
@@ -18,7 +17,7 @@ def test_images_are_kept_on_the_devices_as_of_a_run(monkeypatch):
     monkeypatch.setattr(memory, "compile_model", compile_model)
     small = case.of("v2-2ch", batch=2, input_size=32, precision="auto")
     with pytest.raises(LookupError) as found:
-        memory.measure(small, devices.Devices(False, ("a CPU",)), print)
+        memory.measure(small, 276, devices.Devices(False, ("a CPU",)), print)
     (kept,) = found.value.args
     assert sum(len(subset.labels) for subset in kept.subsets) == 276
     assert kept.views == 4 * max(len(subset.labels) for subset in kept.subsets)
@@ -27,11 +26,10 @@ def test_images_are_kept_on_the_devices_as_of_a_run(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_network")
 def test_every_stage_is_measured(monkeypatch):
-    monkeypatch.setattr(memory, "IMAGES", 276)
     monkeypatch.setattr(memory, "STEPS", 2)
     said = []
     small = case.of("v2-2ch", batch=2, input_size=224, precision="auto")
-    rows = memory.measure(small, devices.find(), said.append)
+    rows = memory.measure(small, 276, devices.find(), said.append)
     assert [row["stage"] for row in rows] == [
         "before loading",
         "276 images loaded",

@@ -74,6 +74,16 @@ def test_a_machine_without_a_gpu():
     assert (devices.state, devices.found) == ("ok", "tensorflow sees AMD EPYC, no GPU")
 
 
+@pytest.mark.parametrize(("backend", "times"), [("jax", 10), ("torch", 2)])
+def test_a_backend_that_is_slower_on_a_cpu(backend, times):
+    """As docs/speed.md has it."""
+    devices, *_ = checks(said(ON_THE_CPU | {"backend": backend}, STEP), gpus=0)
+    assert devices.state == "warning"
+    assert f"no GPU; on a CPU TensorFlow was measured {times} times as fast" in devices.found
+    devices, *_ = checks(said(SEEN | {"backend": backend}, STEP))
+    assert devices.state == "ok"
+
+
 def test_a_backend_that_crashes():
     devices, threads, step = checks(said(why="killed by SIGSEGV"))
     assert devices.state == "fault"
