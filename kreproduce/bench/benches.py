@@ -82,14 +82,14 @@ def memory(case: "Case", images: int, say: Say, devices: str = "1") -> Results:
 
     Args:
         case: what to train.
-        images: how many there are, training and all.
+        images: of the whole dataset.
         say: is told how it goes.
         devices: same as for `devices.find`; one.
 
     Raises:
         OutOfMemoryError: it does not fit.
         SettingsError: the devices are not there, or several.
-        StorageError: the disk for temporary files does not take 53 KB an image.
+        StorageError: the disk for temporary files does not take 110 KB an image.
     """
     scheduling.use_batch_policy()
     found, conditions = _begin(devices, case)

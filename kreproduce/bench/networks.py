@@ -9,7 +9,7 @@ from rich.progress import Progress
 from kreproduce.bench import bandwidth
 from kreproduce.bench.case import Case
 from kreproduce.bench.steps import Inference, Training
-from kreproduce.bench.timing import Timing, in_turn
+from kreproduce.bench.timing import Timing, in_turn, once_each
 from kreproduce.experiment.settings import Experiment
 from kreproduce.network.cost import count
 from kreproduce.training.devices import Devices, check_batch
@@ -78,6 +78,7 @@ def _measure(
             measures.append(_measurable(case, form, devices))
         ready = measures[-1]
         say(f"{case.name}, {ready.form}: set up {ready.set_up:.1f} s, first {ready.first:.1f} s")
+    once_each(measures)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("measuring", total=repeats * len(cases))

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 
 from kreproduce.bench import case
 from kreproduce.bench.conditions import peak_host_memory
-from kreproduce.bench.timing import Timing, in_turn
+from kreproduce.bench.timing import Timing, in_turn, once_each
 from kreproduce.errors import SettingsError
 from kreproduce.system import backend, quiet, scheduling
 from kreproduce.system.interpreter import GuardedChildren
@@ -155,6 +155,7 @@ def measure(
                 else:
                     ready.append((pool, name, {"library": library, "network": name} | facts))
         measures = [partial(_seconds, pool, name) for pool, name, _ in ready]
+        once_each(measures)
         timings = in_turn(measures, repeats, patience=math.inf)
         peaks = [_answer(pool, peak_host_memory) for pool, _, _ in ready]
     rows, measured = [], []

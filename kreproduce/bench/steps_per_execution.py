@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kreproduce.bench.case import Case
-from kreproduce.bench.timing import in_turn
+from kreproduce.bench.timing import in_turn, once_each
 
 if TYPE_CHECKING:
     from kreproduce.training.devices import Devices
@@ -48,6 +48,7 @@ def measure(
         with memory_of(case.experiment):
             measures.append(Training(case, replace(devices, steps_at_once=number)))
         say(f"{number} steps per execution: first step {measures[-1].first:.1f} s")
+    once_each(measures)
     timings = in_turn(measures, repeats)
     seconds = {number: timing.median for number, timing in zip(numbers, timings, strict=True)}
     best = choose(seconds)

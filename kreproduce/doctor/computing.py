@@ -18,7 +18,8 @@ NETWORK, BATCH, SIZE = "v2-16ch", 64, 32
 """A row of the table: V2 16ch as the authors trained it on CIFAR-10."""
 _PATIENCE = 600.0  # seconds; the first step may take minutes to compile
 # What a training step takes on a CPU, as docs/speed.md has it.
-_TIMES_TENSORFLOW = {"jax": 10, "torch": 2}
+_TIMES_TENSORFLOW = {"jax": "10", "torch": "2 to 3"}
+_FASTER = "compute with KERAS_BACKEND=tensorflow, installed first where it is missing"
 _AGAIN = "if other processes leave it memory, install kreproduce again in a new virtual environment"
 
 _Answer = TypeVar("_Answer", Surroundings, Step)
@@ -88,7 +89,7 @@ def check_devices(found: Computing, gpus: int) -> Check:
             f"{seen.backend} sees {names}, no GPU; on a CPU TensorFlow was measured "
             f"{_TIMES_TENSORFLOW[seen.backend]} times as fast"
         )
-        return Check(name, "warning", said, "compute with KERAS_BACKEND=tensorflow", values)
+        return Check(name, "warning", said, _FASTER, values)
     kind = "" if seen.gpu else ", no GPU"
     return Check(name, "ok", f"{seen.backend} sees {names}{kind}", values=values)
 

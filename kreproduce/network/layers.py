@@ -289,7 +289,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         return super().call(inputs)
 
     def _has_a_slow_gradient(self, shape: tuple[int | None, ...]) -> bool:
-        """Whether oneDNN is slow for the kernel's: it is wider than 3, or the images than it."""
+        """Whether oneDNN is slow: the kernel is wider than 3, or wider than the images."""
         form = (self.kernel_size, self.strides, self.padding)
         if form == ((3, 3), (1, 1), "same"):
             return all(side is not None and side <= 2 for side in shape[1:3])

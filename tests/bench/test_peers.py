@@ -104,6 +104,15 @@ def test_what_fails_or_is_killed_is_left_out_and_said(monkeypatch):
     ]
 
 
+def test_a_first_step_that_takes_long_does_not_count(monkeypatch):
+    """What TensorFlow had prepared of one network it forgot when the next was made ready."""
+    taken = {"a": iter([9.0, 1.0, 1.5]), "b": iter([7.0, 2.0, 2.5])}
+    monkeypatch.setattr(peers, "_answer", lambda *_: {"parameters": 1})
+    monkeypatch.setattr(peers, "_seconds", lambda pool, name: next(taken[name]))
+    rows = peers.measure(ONE[0], ["a", "b"], ["tensorflow"], 2, print)
+    assert [row["every_repeat"] for row in rows] == [[1.0, 1.5], [2.0, 2.5]]
+
+
 @pytest.mark.parametrize("size", [32, 64, 128])
 def test_timms_network_has_the_shapes_and_parameters_of_the_baseline(size):
     """Held in each bench, too. Skipped without PyTorch, which `kreproduce[peers]` installs."""

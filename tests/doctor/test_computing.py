@@ -74,9 +74,8 @@ def test_a_machine_without_a_gpu():
     assert (devices.state, devices.found) == ("ok", "tensorflow sees AMD EPYC, no GPU")
 
 
-@pytest.mark.parametrize(("backend", "times"), [("jax", 10), ("torch", 2)])
+@pytest.mark.parametrize(("backend", "times"), [("jax", "10"), ("torch", "2 to 3")])
 def test_a_backend_that_is_slower_on_a_cpu(backend, times):
-    """As docs/speed.md has it."""
     devices, *_ = checks(said(ON_THE_CPU | {"backend": backend}, STEP), gpus=0)
     assert devices.state == "warning"
     assert f"no GPU; on a CPU TensorFlow was measured {times} times as fast" in devices.found
