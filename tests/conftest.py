@@ -53,6 +53,7 @@ def interruptible():
 
 
 LONGEST = (
+    "test_whole_networks.py",
     "test_run_experiment.py",
     "test_tutorial.py",
     "test_example.py",
