@@ -79,13 +79,15 @@ bench-gpu: has-gpu $(VENV)/ready  ## measure this GPU
 gpu-check: $(VENV)/ready      ## try this GPU: short trainings, one killed, two at once; minutes
 	$(BIN)/kreproduce doctor --gpu
 
-GENERATED := results/tables results/claims docs/reproduction.md
-tables: $(VENV)/ready         ## write tables, claims, figure and report from the paper and the records
+GENERATED := results/tables results/claims docs/reproduction.md docs/beyond.md
+tables: $(VENV)/ready         ## write tables, claims, figure and pages from the paper and the records
 	$(BIN)/kreproduce table all --write
 	$(BIN)/kreproduce claims --write
 	$(BIN)/kreproduce plot frontier -o results/claims/frontier.svg
 	$(BIN)/kreproduce claims --format report > docs/reproduction.md.new
 	mv docs/reproduction.md.new docs/reproduction.md
+	$(BIN)/python -m kreproduce.claims.beyond > docs/beyond.md.new
+	mv docs/beyond.md.new docs/beyond.md
 
 table-%: $(VENV)/ready        ## make table-5
 	$(BIN)/kreproduce table $*
@@ -106,7 +108,7 @@ docs: $(VENV)/ready           ## the pages of docs/ and the API as a site: build
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning docs build/docs
 
 check-tables: tables          ## fails if any of these is not what the records give
-	@found="$$(git status --porcelain -- $(GENERATED))" || exit; test -z "$$found" || { echo "$$found" >&2; git diff --stat -- $(GENERATED); echo "kreproduce: in git these are not what the records in results/runs give, as they are now; commit them with these records, or check in a clone without runs of your own" >&2; exit 1; }
+	@found="$$(git status --porcelain -- $(GENERATED))" || exit; test -z "$$found" || { echo "$$found" >&2; git diff --stat -- $(GENERATED); echo "kreproduce: in git these are not what the records in results/runs and results/beyond give, as they are now; commit them with these records, or check in a clone without runs of your own" >&2; exit 1; }
 
 sweep-%: $(VENV)/ready        ## make sweep-5 SWEEP="--jobs 2": train the missing rows of a table
 	$(BIN)/kreproduce sweep $* $(SWEEP)

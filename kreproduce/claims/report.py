@@ -231,8 +231,8 @@ def _row(decision: Decision) -> dict[str, Any]:
         "difference": value,
         "low": low if tested else None,
         "high": high if tested else None,
-        "p": _rounded(found.p),
-        "p_adjusted": _rounded(decision.p_adjusted),
+        "p": rounded(found.p),
+        "p_adjusted": rounded(decision.p_adjusted),
         "seeds": len(found.seeds),
         "note": _note(decision),
     }
@@ -274,14 +274,14 @@ def _beside(found: Comparison) -> Iterator[str]:
         yield f"{row} - {other} alone: {signed(interval)}"
     if found.paired:
         p, interval = found.paired
-        yield f"paired t of these alone: {signed(interval)}, p {_rounded(p)}"
+        yield f"paired t of these alone: {signed(interval)}, p {rounded(p)}"
     if found.bootstrap:
         yield f"bootstrap over seeds: {signed(found.bootstrap)}"
     for row, other, seed, pairs in found.pairs:
         yield (
             f"these two networks, {row} and {other}, seed {seed}: {pairs.won} images only the "
             f"first got right, {pairs.lost} only the second; {signed(pairs.difference)}, exact "
-            f"McNemar p {_rounded(pairs.p)}"
+            f"McNemar p {rounded(pairs.p)}"
         )
 
 
@@ -311,7 +311,7 @@ def _scatter(runs: Matched) -> str:
         f"Equal networks scatter by {100 * spread.deviation:.2f} points over seeds "
         f"({spread.df} degree{'s'[: spread.df != 1]} of freedom), and would by "
         f"{100 * independent:.2f} if each image were got right or wrong by itself: {regime} "
-        f"(p {_rounded(chance)})."
+        f"(p {rounded(chance)})."
     )
 
 
@@ -475,5 +475,6 @@ def signed(interval: Interval) -> str:
     return f"{_short(interval.value)} (95%: {low} to {high})"
 
 
-def _rounded(p: float | None) -> float | None:
+def rounded(p: float | None) -> float | None:
+    """Return a p as tables show it."""
     return None if p is None else float(f"{p:.2g}")

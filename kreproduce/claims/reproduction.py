@@ -48,16 +48,8 @@ _TEMPLATE = Path(__file__).with_name("reproduction.md.jinja")
 
 def markdown(found: Report) -> str:
     """Return the report in Markdown, with links as from docs/; the same from run to run."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # it is Markdown
-    )
-    environment.filters |= {"count": _count, "names": _names}
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return render_template(
+        _TEMPLATE,
         audit=Audited.done(),
         authors=_Authors.read(),
         measured=cells_measured(found.records),
@@ -70,6 +62,19 @@ def markdown(found: Report) -> str:
         rate=_Rate(),
         notes=NOTES,
     )
+
+
+def render_template(template: Path, **values: Any) -> str:
+    """Return a page whose prose is a Jinja template and whose numbers are `values`."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # it is Markdown
+    )
+    environment.filters |= {"count": _count, "names": _names}
+    return environment.from_string(template.read_text(encoding="utf-8")).render(**values)
 
 
 @dataclass(frozen=True)

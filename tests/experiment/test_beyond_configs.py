@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 import pytest
+import yaml
 
 from kreproduce import grouping_report
 from kreproduce.experiment.settings import read, resolve
@@ -33,6 +34,25 @@ def test_every_file_is_in_a_comparison():
     named = {(model, ch) for model, sets in EQUAL.items() for chs in sets for ch in chs}
     of_the_campaign = {(None, 16)}
     assert {(one.model, one.ch) for one in found()} == named - of_the_campaign
+
+
+@pytest.mark.parametrize(
+    ("folder", "model", "whole"),
+    [
+        ("digits", None, {"variant": "baseline"}),
+        ("digits-mobilenetv2", "keras:MobileNetV2", {"model": "mobilenet.keras"}),
+    ],
+)
+def test_on_the_digits_the_same_networks_are_trained(folder, model, whole):
+    """And each as it is; the model's file is made by whoever trains it."""
+    settings = [
+        yaml.safe_load(path.read_text()) for path in (CONFIGS / "beyond" / folder).glob("*.yaml")
+    ]
+    common = {"dataset": "digits"} | {key: value for key, value in whole.items() if key == "model"}
+    numbers = {None: {8}, "keras:MobileNetV2": set()}[model]
+    chs = {ch for alike in EQUAL[model] for ch in alike} | numbers
+    expected = [common | whole, *(common | {"ch": ch} for ch in chs)]
+    assert sorted(settings, key=str) == sorted(expected, key=str)
 
 
 @pytest.mark.parametrize("model", EQUAL)

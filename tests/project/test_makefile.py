@@ -93,11 +93,13 @@ def test_another_value_is_refused(make):
     assert "GPU=yes is neither 1, to compute on NVIDIA GPUs, nor 0" in make("GPU=yes", "run")
 
 
-def test_a_report_that_fails_leaves_the_last_one(make):
+@pytest.mark.parametrize("page", ["docs/reproduction.md", "docs/beyond.md"])
+def test_a_page_that_fails_leaves_the_last_one(make, page):
     """The shell empties what it writes to before the command begins."""
-    last = make("tables").splitlines()[-2:]
-    assert last[0].endswith("> docs/reproduction.md.new")
-    assert last[1] == "mv docs/reproduction.md.new docs/reproduction.md"
+    lines = make("tables").splitlines()
+    moved = lines.index(f"mv {page}.new {page}")
+    assert lines[moved - 1].endswith(f"> {page}.new")
+    assert f"{page}.new" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_what_asks_for_a_gpu_is_refused_without_one(make, nvidia_smi, monkeypatch):
@@ -130,7 +132,7 @@ def test_both_environments_are_cleaned_away(make):
 
 def test_tables_that_are_not_what_the_records_give_are_named_with_the_way_out(make, tmp_path):
     """As where somebody has trained a run of his own; what would write them is left out."""
-    script = make("check-tables").partition("reproduction.md.new docs/reproduction.md\n")[2]
+    script = make("check-tables").partition("beyond.md.new docs/beyond.md\n")[2]
     report = tmp_path / "docs" / "reproduction.md"
     report.parent.mkdir()
     report.touch()
