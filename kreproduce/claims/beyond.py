@@ -1,11 +1,13 @@
 """A Ch for every layer beside one number for all: docs/beyond.md, which `make tables` writes."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+from kreproduce.claims import planned
 from kreproduce.claims.decide import LEVEL
 from kreproduce.claims.matched import Matched, match
 from kreproduce.claims.report import about, left_out_lines, markdown_table, networks, rounded
@@ -30,61 +32,97 @@ def markdown(results: Path = RESULTS) -> str:
         StorageError: the records cannot be read.
     """
     groups, left_out = match(results, records.read(results))
+    compared = comparisons(groups)
     return render_template(
         _TEMPLATE,
         tolerance=TOLERANCE,
-        protocols=[_Protocol.of(runs) for runs in groups],
-        on_cifar10=sum(len(runs.records) for runs in groups if runs.dataset == "cifar10"),
+        level=LEVEL,
+        pairs=[pair for pairs in compared for pair in pairs],
+        protocols=[_Protocol.of(*one) for one in zip(groups, compared, strict=True)],
+        on_cifar10=sum(map(_on_cifar10, groups)),
         left_out=left_out_lines(left_out),
     )
 
 
-def comparisons(runs: Matched) -> list[dict[str, Any]]:
-    """Return one row for each rule and number of about equally many parameters.
+@dataclass(frozen=True)
+class Pair:
+    """A rule for Ch and one number, in two networks of about as many parameters.
 
-    Differences are in points, the rule's accuracy less the number's. Each p is two-sided, that
-    there is none; the adjusted ones are Holm's over all rows.
+    Attributes:
+        rule: the label of the rule's network.
+        number: that of the number's.
+        parameters: the rule's, as a share of the number's.
+        contrast: the rule's accuracy less the number's.
+        p_adjusted: of a two-sided test of no difference, by Holm's procedure over all pairs.
     """
-    first = {
-        label: runs.records[label, runs.table.seeds(label)[0]] for label in runs.table.networks
-    }
-    found: list[dict[str, Any]] = []
+
+    rule: str
+    number: str
+    parameters: float
+    contrast: Contrast
+    p_adjusted: float = 1.0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the two differ significantly."""
+        return self.p_adjusted < LEVEL
+
+    @property
+    def p(self) -> float:
+        """Before the adjustment."""
+        return self.contrast.p(0, "two-sided")
+
+    def row(self) -> dict[str, Any]:
+        """Return it as a row of the page, differences in points."""
+        interval = self.contrast.interval()
+        return {
+            "rule": self.rule,
+            "number": self.number,
+            "of_its_parameters": f"{self.parameters:.1%}",
+            "seeds": len(self.contrast.seeds),
+            "difference": 100 * interval.value,
+            "low": 100 * interval.low,
+            "high": 100 * interval.high,
+            "p": rounded(self.p),
+            "p_adjusted": rounded(self.p_adjusted),
+        }
+
+
+def comparisons(groups: Sequence[Matched]) -> list[list[Pair]]:
+    """Return for each protocol every rule beside each number of about equally many parameters."""
+    found = [list(_pairs(runs)) for runs in groups]
+    adjusted = iter(holm([pair.p for pairs in found for pair in pairs]))
+    return [[replace(pair, p_adjusted=next(adjusted)) for pair in pairs] for pairs in found]
+
+
+def _pairs(runs: Matched) -> Iterator[Pair]:
+    table = runs.table
+    first = {label: runs.records[label, table.seeds(label)[0]] for label in table.networks}
     for rule, number in permutations(first, 2):
-        contrast = Contrast(runs.table, {rule: 1.0, number: -1.0})
-        if not _is_pair(first[rule], first[number]) or not contrast.is_decidable:
-            continue
-        interval = contrast.interval()
-        found.append(
-            {
-                "rule": rule,
-                "number": number,
-                "of_its_parameters": f"{first[rule].parameters / first[number].parameters:.1%}",
-                "seeds": len(contrast.seeds),
-                "difference": 100 * interval.value,
-                "low": 100 * interval.low,
-                "high": 100 * interval.high,
-                "p": contrast.p(0, "two-sided"),
-            }
-        )
-    adjusted = holm([row["p"] for row in found])
-    return [
-        row | {"p": rounded(row["p"]), "p_adjusted": rounded(p)}
-        for row, p in zip(found, adjusted, strict=True)
-    ]
+        contrast = Contrast(table, {rule: 1.0, number: -1.0})
+        if _are_alike(first[rule], first[number]) and contrast.is_decidable:
+            share = first[rule].parameters / first[number].parameters
+            yield Pair(rule, number, share, contrast)
 
 
-def verdict(rows: list[dict[str, Any]]) -> str:
-    """Say how many of the `comparisons` tell a rule from a number."""
-    if not rows:
-        return "No rule and number with equal parameters have two seeds in common."
-    told = [row for row in rows if row["p_adjusted"] < LEVEL]
-    better = sum(row["difference"] > 0 for row in told)
-    widest = max(abs(bound) for row in rows for bound in (row["low"], row["high"]))
-    by = f": {better} for the rule, {len(told) - better} for the number" if told else ""
-    return (
-        f"{len(told) or 'None'} of {len(rows)} comparisons tell a rule from a number{by}. By their "
-        f"intervals no difference is larger than {widest:.1f} points."
-    )
+def _are_alike(rule: records.Record, number: records.Record) -> bool:
+    """Whether they differ in Ch alone, a rule here and a number there, and hardly in parameters."""
+    if not (isinstance(rule.settings.ch, str) and isinstance(number.settings.ch, int)):
+        return False
+    fewer, more = sorted((rule.parameters, number.parameters))
+    return _but_ch(rule.settings) == _but_ch(number.settings) and more <= (1 + TOLERANCE) * fewer
+
+
+def _but_ch(settings: Experiment) -> dict[str, Any]:
+    return settings.model_dump(exclude={"ch", "seed"} | settings.elsewhere)
+
+
+def _on_cifar10(runs: Matched) -> int:
+    """How many of the runs are on CIFAR-10 by the campaign's protocol, whatever their network."""
+    like = planned.networks()[0]
+    settings = next(iter(runs.records.values())).settings
+    alike = (settings.dataset, settings.epochs, settings.limit) == (like.dataset, like.epochs, None)
+    return len(runs.records) if alike else 0
 
 
 @dataclass(frozen=True)
@@ -92,39 +130,29 @@ class _Protocol:
     """What the page says of one network on one set of images."""
 
     network: str
-    images: str
-    protocol: str
+    conditions: str
     about: str
+    images: int
     networks: str
-    verdict: str
     comparisons: str
 
     @classmethod
-    def of(cls, runs: Matched) -> "_Protocol":
-        rows = comparisons(runs)
+    def of(cls, runs: Matched, pairs: Sequence[Pair]) -> "_Protocol":
+        shown = ("network", "parameters", "seeds", "accuracy", "sd")
+        rows = [{name: row[name] for name in shown} for row in networks(runs)]
         settings = next(iter(runs.records.values())).settings
         return cls(
-            network=_name(settings),
-            images=settings.data_name,
-            protocol=runs.protocol[0].upper() + runs.protocol[1:],
+            network=f"{_name(settings)} on {settings.data_name}",
+            conditions=runs.protocol.partition(" on ")[2],
             about="\n".join(about(runs)),
-            networks="\n".join(markdown_table(networks(runs))),
-            verdict=verdict(rows),
-            comparisons="\n".join(markdown_table(rows)) if rows else "",
+            images=runs.table.images,
+            networks="\n".join(markdown_table(rows)),
+            comparisons="\n".join(markdown_table([pair.row() for pair in pairs])) if pairs else "",
         )
 
 
 def _name(settings: Experiment) -> str:
     return "EfficientNet-B0" if settings.model is None else settings.model_name.split("-")[0]
-
-
-def _is_pair(rule: records.Record, number: records.Record) -> bool:
-    """Whether they differ in Ch alone, a rule here and a number there, and hardly in parameters."""
-    but = {"ch", "seed"}
-    alike = rule.settings.model_dump(exclude=but) == number.settings.model_dump(exclude=but)
-    kinds = isinstance(rule.settings.ch, str) and isinstance(number.settings.ch, int)
-    fewer, more = sorted((rule.parameters, number.parameters))
-    return alike and kinds and more <= (1 + TOLERANCE) * fewer
 
 
 if __name__ == "__main__":

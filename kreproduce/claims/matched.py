@@ -85,7 +85,9 @@ def _key(record: Record) -> dict[str, Any]:
     alike = (
         {"dataset": row.dataset, "epochs": row.epochs, "limit": settings.limit}
         if row
-        else settings.model_dump(mode="json", exclude=_COMPARED | {"precision"})
+        else settings.model_dump(
+            mode="json", exclude=_COMPARED | {"precision"} | settings.elsewhere
+        )
     )
     return {
         "published": row is not None,

@@ -300,8 +300,10 @@ def about(runs: Matched) -> list[str]:
 def _scatter(runs: Matched) -> str:
     spread, independent = runs.table.spread, runs.table.independent_spread
     chance = scatters_by_chance(runs.table)
-    if spread is None or independent is None or chance is None:
+    if spread is None:
         return "No two networks have two seeds in common, so how equal networks scatter is unknown."
+    if independent is None or chance is None:  # of accuracies or answers that are all alike
+        return "How equal networks would scatter by chance alone is unknown."
     regime = (
         "more than that, so McNemar's test of one pair would call networks different too often"
         if chance < LEVEL

@@ -37,22 +37,22 @@ def test_every_file_is_in_a_comparison():
 
 
 @pytest.mark.parametrize(
-    ("folder", "model", "whole"),
+    ("folder", "model", "common", "more"),
     [
-        ("digits", None, {"variant": "baseline"}),
-        ("digits-mobilenetv2", "keras:MobileNetV2", {"model": "mobilenet.keras"}),
+        ("digits", None, {}, {8}),
+        ("digits-mobilenetv2", "keras:MobileNetV2", {"model": "mobilenet.keras"}, set()),
     ],
 )
-def test_on_the_digits_the_same_networks_are_trained(folder, model, whole):
-    """And each as it is; the model's file is made by whoever trains it."""
+def test_on_the_digits_the_same_networks_are_trained(folder, model, common, more):
+    """And one of Ch 8, near which no rule comes; the model's file is made by whoever trains it."""
     settings = [
         yaml.safe_load(path.read_text()) for path in (CONFIGS / "beyond" / folder).glob("*.yaml")
     ]
-    common = {"dataset": "digits"} | {key: value for key, value in whole.items() if key == "model"}
-    numbers = {None: {8}, "keras:MobileNetV2": set()}[model]
-    chs = {ch for alike in EQUAL[model] for ch in alike} | numbers
-    expected = [common | whole, *(common | {"ch": ch} for ch in chs)]
-    assert sorted(settings, key=str) == sorted(expected, key=str)
+    chs = {ch for alike in EQUAL[model] for ch in alike} | more
+    expected = [{"dataset": "digits", "ch": ch} | common for ch in chs]
+    assert sorted(settings, key=lambda one: str(one["ch"])) == sorted(
+        expected, key=lambda one: str(one["ch"])
+    )
 
 
 @pytest.mark.parametrize("model", EQUAL)
