@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from kreproduce.claims import planned
@@ -33,11 +34,13 @@ def markdown(results: Path = RESULTS) -> str:
     """
     groups, left_out = match(results, records.read(results))
     compared = comparisons(groups)
+    pairs = [pair for found in compared for pair in found]
     return render_template(
         _TEMPLATE,
         tolerance=TOLERANCE,
         level=LEVEL,
-        pairs=[pair for pairs in compared for pair in pairs],
+        pairs=pairs,
+        half_width=median(pair.half_width for pair in pairs) if pairs else None,
         protocols=[_Protocol.of(*one) for one in zip(groups, compared, strict=True)],
         on_cifar10=sum(map(_on_cifar10, groups)),
         left_out=left_out_lines(left_out),
@@ -71,6 +74,12 @@ class Pair:
     def p(self) -> float:
         """Before the adjustment."""
         return self.contrast.p(0, "two-sided")
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval of the difference."""
+        interval = self.contrast.interval()
+        return interval.high - interval.value
 
     def row(self) -> dict[str, Any]:
         """Return it as a row of the page, differences in points."""

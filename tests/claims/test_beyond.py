@@ -93,6 +93,8 @@ def test_the_page_counts_what_differs_both_ways(recorded):
     page = beyond.markdown(recorded)
     assert "**2 of 3 comparisons show a significant difference" in page
     assert "1 in favour of the rule, 1 of the number.**" in page
+    lower = sum(pair.contrast.value < 0 for (pairs,) in [compared(recorded)] for pair in pairs)
+    assert f"The rule had the lower accuracy in {lower} of 3." in page
     assert page.count("| V2 share0.1ch") == 2  # of the networks, and of the pairs
     assert "One test image is 0.05 points." in page
     assert "No run of it is on record." in page
