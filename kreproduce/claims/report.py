@@ -35,8 +35,8 @@ NOTES = (
     "Intervals account for the scatter over seeds, pooled over all networks of the protocol, and "
     "for that of the test images; Page's test of a trend, the paired t test and the bootstrap "
     "account for the seeds alone, so they speak of these test images.",
-    "Seeds vary initialisation, order and augmentation, not the division of the images, and the "
-    "epoch tested was chosen on the validation images.",
+    "Seeds vary initialisation, order, augmentation and dropout, not the division of the images, "
+    "and the epoch tested was chosen on the validation images.",
     "Verdicts looked at more than once, while seeds are added, are wrong more often than 5%: "
     "those of the number of seeds that was planned count.",
 )

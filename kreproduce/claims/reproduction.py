@@ -7,7 +7,7 @@ measured, the template says so.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import jinja2
@@ -16,6 +16,7 @@ from kreproduce import paper
 from kreproduce.audit import audit, cells, checks_by_verdict, findings_by_kind, not_computed
 from kreproduce.claims import planned
 from kreproduce.claims.decide import VERDICTS, Decision, Verdict
+from kreproduce.claims.matched import label_of
 from kreproduce.claims.report import (
     NOTES,
     Report,
@@ -28,6 +29,7 @@ from kreproduce.claims.report import (
     verdicts_table,
 )
 from kreproduce.claims.statistics import CONFIDENCE, Contrast
+from kreproduce.claims.table import HFLIP
 from kreproduce.experiment.settings import Experiment, of_row
 from kreproduce.network.architecture import STRIDES
 from kreproduce.runs.records import Record
@@ -199,7 +201,11 @@ class _Protocol:
         decided: codes by verdict.
         claims: how many there are.
         most_seeds: that any claim rests on.
+        compared: codes of the claims that any runs are about.
         missing: networks of the claims that were not run.
+        unplanned: those of them that no planned run of a reduced protocol will bring.
+        by_accuracy: a network's accuracy in percent, the mean over seeds, by the weights of the
+            highest validation accuracy.
         verdicts: a table in Markdown.
         networks: likewise.
         about: what was compared, in sentences.
@@ -214,7 +220,10 @@ class _Protocol:
     decided: dict[Verdict, list[str]]
     claims: int
     most_seeds: int
+    compared: list[str]
     missing: list[str]
+    unplanned: list[str]
+    by_accuracy: dict[str, float]
     verdicts: str
     networks: str
     about: list[str]
@@ -224,24 +233,40 @@ class _Protocol:
     @classmethod
     def of(cls, section: Section) -> "_Protocol":
         decisions = section.decisions
-        missing = [label for decision in decisions for label in decision.comparison.missing]
+        missing = [
+            label.removesuffix(HFLIP)
+            for decision in decisions
+            for label in decision.comparison.missing
+        ]
+        to_come = {label_of(settings) for settings in planned.networks()}
+        is_reduced = any(map(_is_reduced, section.runs.records.values()))
         return cls(
             name=section.runs.protocol,
             is_papers=section.runs.is_papers,
-            is_reduced=any(map(_is_reduced, section.runs.records.values())),
+            is_reduced=is_reduced,
             decided={
                 verdict: [d.claim.code for d in decisions if d.verdict == verdict]
                 for verdict in VERDICTS
             },
             claims=len(decisions),
             most_seeds=max(len(decision.comparison.seeds) for decision in decisions),
+            compared=[d.claim.code for d in decisions if d.comparison.seeds],
             missing=list(dict.fromkeys(missing)),
+            unplanned=[one for one in dict.fromkeys(missing) if is_reduced and one not in to_come],
+            by_accuracy=_by_accuracy(section),
             verdicts="\n".join(verdicts_table(decisions)),
             networks="\n".join(networks_table(section.runs)),
             about=about(section.runs),
             told=_told(section),
             repeated=_repeated(section),
         )
+
+
+def _by_accuracy(section: Section) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for (label, _), record in section.runs.records.items():
+        found.setdefault(label, []).append(record.test["best_val_accuracy"].accuracy.plain)
+    return {label: 100 * fmean(found[label]) for label in section.runs.table.networks}
 
 
 def _ablations(found: Report) -> list[str]:
