@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from kreproduce.claims import planned
@@ -40,7 +39,7 @@ def markdown(results: Path = RESULTS) -> str:
         tolerance=TOLERANCE,
         level=LEVEL,
         pairs=pairs,
-        half_width=median(pair.half_width for pair in pairs) if pairs else None,
+        half_widths=[pair.half_width for pair in pairs],
         protocols=[_Protocol.of(*one) for one in zip(groups, compared, strict=True)],
         on_cifar10=sum(map(_on_cifar10, groups)),
         left_out=left_out_lines(left_out),
